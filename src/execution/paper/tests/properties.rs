@@ -1,0 +1,1 @@
+//! What must hold whatever is ordered and whatever the market does.
