@@ -15,8 +15,8 @@
 //! | 1 | [`messages`] |
 //! | 0 | [`domain`], [`clock`], [`config`] |
 
-pub mod actors;
-pub mod cli;
+// pub mod actors;
+// pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

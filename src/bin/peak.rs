@@ -1,1 +1,8 @@
-fn main() {}
+//! `peak`: the command line of Peak Trade.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

@@ -269,14 +269,17 @@ const EXACT_POWERS: [f64; 23] = [
 #[must_use]
 pub fn exact_f64(value: Decimal) -> f64 {
     let mantissa = value.mantissa();
-    let power = EXACT_POWERS.get(value.scale() as usize).copied().unwrap_or(f64::NAN);
-    if power.is_nan() {
-        return mantissa as f64 / 10f64.powi(i32::try_from(value.scale()).unwrap_or(28));
+    match (i64::try_from(mantissa), EXACT_POWERS.get(value.scale() as usize)) {
+        (Ok(small), Some(power)) => small as f64 / power,
+        _ => wide_f64(mantissa, value.scale()),
     }
-    match i64::try_from(mantissa) {
-        Ok(small) => small as f64 / power,
-        Err(_) => mantissa as f64 / power,
-    }
+}
+
+/// Kept apart, because converting 128 bits is slow and hardly ever needed.
+#[cold]
+#[inline(never)]
+fn wide_f64(mantissa: i128, scale: u32) -> f64 {
+    mantissa as f64 / 10f64.powi(i32::try_from(scale).unwrap_or(28))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod lifecycle;
 mod paper;
 #[cfg(test)]
 mod testing;
+mod stage;
 mod venue;
 
 pub use gate::{GateShut, HaltGate, Permit, Tripped};
@@ -14,3 +15,4 @@ pub use lifecycle::{
 };
 pub use paper::{PaperParams, PaperParamsError, PaperVenue};
 pub use venue::Venue;
+pub use stage::ExecutionStage;

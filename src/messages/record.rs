@@ -98,11 +98,6 @@ pub enum ExternalInput {
         /// Whose permit was refused.
         orders: Vec<OrderId>,
     },
-    /// The session was stopped: resting orders were cancelled, positions kept.
-    Stopped {
-        /// `completed`, `stopped`, `failed`, `killed`.
-        reason: String,
-    },
 }
 
 /// How a size came about, when it is not simply the fraction asked for.

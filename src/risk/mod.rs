@@ -14,6 +14,7 @@ mod limits;
 mod recent;
 mod reserved;
 mod sizing;
+mod stage;
 
 pub use account::{Account, AccountError, COST_DECIMALS, FillEffect};
 pub use approved::ApprovedOrder;
@@ -23,3 +24,4 @@ pub use equity::Drawdown;
 pub use limits::{CostAssumption, DailyLossBlocks, RiskLimits};
 pub use recent::ID_WINDOW;
 pub use sizing::{MAX_EXIT_CHILDREN, Sized};
+pub use stage::{ExecutionReply, ExecutionRequest, OrderTotals, RiskStage, RiskStageParams, RiskStep};

@@ -1,1 +1,5 @@
-//! session.
+//! Sessions: assembling and running one, as actors, as a direct loop, or from a journal.
+
+pub mod assemble;
+pub mod engine;
+pub mod metrics;

@@ -33,6 +33,7 @@ mod parameters;
 mod price_column;
 mod registry;
 mod rsi_reversion;
+mod stage;
 mod trend_following;
 mod vol_regime_filter;
 
@@ -42,6 +43,7 @@ pub use parameters::{
 };
 pub use price_column::PriceColumn;
 pub use registry::{StrategySpec, StrategyTier, build, find, registry};
+pub use stage::{StrategyFactory, StrategyPanicked, StrategyStage, panic_text};
 
 use crate::domain::{Bar, TargetPosition};
 

@@ -1,0 +1,110 @@
+//! The market data actor: reads the source at the session's speed, checks, numbers, aggregates.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::watch;
+
+use super::lane::{Flow, LaneSender};
+use super::line_budget::LineBudget;
+use super::logger::LogMessage;
+use super::shell::{Progress, Work, WorkFault};
+use crate::clock::Clock;
+use crate::market::{MarketStage, Pacer, Source, SourceState};
+use crate::messages::InputBatch;
+use crate::messages::control::Role;
+
+/// How long the actor waits for a real-time source that has nothing to tell.
+const IDLE_POLL: Duration = Duration::from_millis(50);
+
+/// The work of the market data actor.
+pub struct MarketData {
+    /// What it owns while it works; taken at the start.
+    pub parts: Option<MarketParts>,
+}
+
+/// The parts of the market data actor.
+pub struct MarketParts {
+    /// Where events come from.
+    pub source: Box<dyn Source>,
+    /// Quality, numbering, aggregation.
+    pub stage: MarketStage,
+    /// The session's speed.
+    pub pacer: Pacer,
+    /// Most events a batch takes.
+    pub batch_max: usize,
+    /// To the strategy.
+    pub out: LaneSender<Flow<Arc<InputBatch>>>,
+    /// To the logger.
+    pub log: LaneSender<LogMessage>,
+    /// Turns true when no further input is wanted.
+    pub stop: watch::Receiver<bool>,
+    /// Local time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Work for MarketData {
+    const ROLE: Role = Role::MarketData;
+
+    fn run(&mut self, progress: Progress) -> LocalBoxFuture<'static, Result<(), WorkFault>> {
+        let parts = self.parts.take();
+        async move {
+            let parts = parts.ok_or_else(|| WorkFault::fatal("the market data actor cannot be restarted"))?;
+            work(parts, progress).await
+        }
+        .boxed_local()
+    }
+}
+
+async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFault> {
+    let mut events = Vec::with_capacity(parts.batch_max);
+    let mut lines = LineBudget::new("DATA");
+    let begin = tokio::time::Instant::now();
+    loop {
+        if *parts.stop.borrow() || parts.stage.is_finished() {
+            break;
+        }
+        events.clear();
+        let limit = if parts.pacer.is_paced() { 1 } else { parts.batch_max };
+        let state =
+            parts.source.next_batch(limit, &mut events).map_err(|e| WorkFault::fatal(format!("source: {e}")))?;
+        if events.is_empty() {
+            match state {
+                SourceState::Ended => break,
+                SourceState::More => {
+                    let _ = tokio::time::timeout(IDLE_POLL, parts.stop.changed()).await;
+                    continue;
+                }
+            }
+        }
+        if let Some(due) = events.first().and_then(|event| parts.pacer.due(event.time())) {
+            let stopped = tokio::time::timeout_at(begin + due, parts.stop.wait_for(|stop| *stop)).await;
+            if stopped.is_ok() {
+                break;
+            }
+        }
+        let batch = parts.stage.absorb(&events, parts.clock.now());
+        if batch.inputs.is_empty() {
+            continue;
+        }
+        for issue in &batch.issues {
+            lines.warn(&issue.kind);
+        }
+        let findings: Vec<_> = batch.issue_records().collect();
+        let batch = Arc::new(batch);
+        parts.log.send(LogMessage::Inputs(Arc::clone(&batch))).await?;
+        if !findings.is_empty() {
+            parts.log.send(LogMessage::decisions(findings)).await?;
+        }
+        parts.out.send(Flow::Item(batch)).await?;
+        progress.tick();
+        if state == SourceState::Ended {
+            break;
+        }
+    }
+    lines.close();
+    parts.out.send(Flow::End).await?;
+    Ok(())
+}
