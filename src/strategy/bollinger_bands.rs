@@ -15,7 +15,7 @@ pub(super) const SPEC: StrategySpec = StrategySpec {
     summary: "buys below the lower band, leaves at the middle one",
     doc: "Bands are SMA(bb_period) +- bb_std * sample standard deviation of the same closes (J. \
           Bollinger, Bollinger on Bollinger Bands, 2001). Long from when the close is at or below \
-          entry_threshold * lower band until it is at or above the middle band; never short. \
+          entry_threshold * lower band (and below the middle band) until it is at or above the middle band; never short. \
           entry_threshold scales the price of the band: at 0.95 the close must be 5 % below it, at 1 it \
           must touch it. The parameter exit_threshold of earlier versions had no effect and is gone.",
     parameters: &[
