@@ -18,6 +18,8 @@ mod source;
 mod spec;
 mod stage;
 mod synthetic;
+#[cfg(test)]
+mod tests;
 
 pub use aggregate::{AggregateError, AggregatedBar, BarAggregator};
 pub use pace::{Pacer, ParseSpeedError, Speed};

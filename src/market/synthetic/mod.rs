@@ -250,7 +250,7 @@ impl Synthetic {
         let side = match price.cmp(&self.last_price) {
             std::cmp::Ordering::Greater => Side::Buy,
             std::cmp::Ordering::Less => Side::Sell,
-            std::cmp::Ordering::Equal if self.ticks % 2 == 0 => Side::Buy,
+            std::cmp::Ordering::Equal if self.ticks.is_multiple_of(2) => Side::Buy,
             std::cmp::Ordering::Equal => Side::Sell,
         };
         self.last_price = price;
