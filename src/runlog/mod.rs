@@ -35,3 +35,6 @@ pub use meta::{Meta, RunState};
 pub use normal::normalized;
 pub use recover::{Outcome, RecoverOptions, RecoveryReport, TornTail, recover, recover_all};
 pub use registry::{RegistryListing, RegistryRecord, RegistryStatus, RunType};
+
+#[cfg(test)]
+mod tests;
