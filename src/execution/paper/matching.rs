@@ -113,9 +113,8 @@ fn sort_by_price(
 impl PaperVenue {
     /// Matches an accepted input against the open orders, of which there is at least one.
     pub(super) fn match_input(&mut self, input: &Input, out: &mut Vec<VenueReport>) {
-        let instrument = &self.params.instrument;
-        let tape =
-            Tape::of(&input.event, self.params.max_participation, instrument.lot_size, &mut self.consumed);
+        self.consumed.forget_if_moved(&input.event);
+        let tape = Tape::of(&input.event, self.params.max_participation, self.params.instrument.lot_size);
         let trading_at = tape.from;
         let mut event = Event { input: input.number, tape, trading_at, out };
         let mut open = std::mem::take(&mut self.open);
@@ -155,9 +154,7 @@ impl PaperVenue {
         }
         match (order.stance, order.intent.limit_price) {
             (Stance::Market, _) => self.take(open, at, prices.first, None, event),
-            (Stance::Taking, Some(limit)) => {
-                self.take_or_rest(open, at, prices, prices.first, limit, 0, event)
-            }
+            (Stance::Taking, _) => self.take_or_rest(open, at, prices, prices.first, 0, event),
             (Stance::Resting { .. }, Some(limit)) if prices.reaches(side, prices.first, limit) => {
                 // Traded through between two events. On bars the price stays within the bar:
                 // its worst price, or the limit if that is better (F12).
@@ -185,9 +182,9 @@ impl PaperVenue {
             let Some(prices) = event.tape.prices(order.intent.side) else { continue };
             order.stance = after_trigger(order.intent.order_type);
             match (order.stance, order.intent.limit_price) {
-                (Stance::Taking, Some(limit)) => {
+                (Stance::Taking, _) => {
                     let placed = event.input;
-                    self.take_or_rest(open, at, prices, stop, limit, placed, event);
+                    self.take_or_rest(open, at, prices, stop, placed, event);
                 }
                 _ => self.take(open, at, stop, None, event),
             }
@@ -210,27 +207,24 @@ impl PaperVenue {
         for &at in &queue {
             let Some(order) = open.get(at).filter(|order| order.open) else { continue };
             let Some(limit) = order.intent.limit_price else { continue };
-            let side = order.intent.side;
-            let Some(prices) = event.tape.prices(side) else { continue };
-            self.trade(open, at, better(side, limit, prices.worst(side)), Liquidity::Maker, event);
+            self.trade(open, at, limit, Liquidity::Maker, event);
         }
         self.queue = queue;
     }
 
     /// A limit order where the market is at `price`: it takes what is better than its limit,
     /// otherwise it lies down in the book.
-    #[allow(clippy::too_many_arguments)]
     fn take_or_rest(
         &mut self,
         open: &mut [Working],
         at: usize,
         prices: Prices,
         price: Price,
-        limit: Price,
         placed: u64,
         event: &mut Event<'_>,
     ) {
         let Some(order) = open.get_mut(at) else { return };
+        let Some(limit) = order.intent.limit_price else { return };
         if prices.reaches(order.intent.side, price, limit) {
             if order.intent.post_only {
                 event.end(order, OrderState::Cancelled, WOULD_TAKE);
@@ -285,7 +279,7 @@ impl PaperVenue {
                 return;
             }
         }
-        let left = event.tape.left(side);
+        let left = event.tape.left(side, &self.consumed);
         if order.intent.time_in_force == TimeInForce::Fok && left < wanted {
             event.end(order, OrderState::Cancelled, FOK_SHORT);
             return;

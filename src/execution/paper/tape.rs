@@ -46,13 +46,13 @@ impl Prices {
     }
 }
 
-/// What is left of an event's volume for us.
+/// What traded or is displayed, and how much of our share of it we had.
 #[derive(Debug, Clone, Copy)]
-enum Left {
+enum Volume {
     /// One amount for both sides: a bar's volume, a trade's quantity.
-    Shared(Quantity),
+    Shared { traded: Quantity, had: Quantity },
     /// What is displayed to buyers (the ask's quantity) and to sellers (the bid's).
-    Sides { buy: Quantity, sell: Quantity },
+    Displayed { to_buyers: Quantity, to_sellers: Quantity },
 }
 
 /// How much of a displayed quote our orders have had. A quote that comes again at the same price
@@ -100,65 +100,38 @@ pub(super) struct Tape {
     /// When it is over: a bar's close time, a tick's exchange time.
     pub(super) until: Timestamp,
     pub(super) is_bar: bool,
-    is_quote: bool,
     buy: Option<Prices>,
     sell: Option<Prices>,
-    left: Left,
+    volume: Volume,
+    participation: Decimal,
+    lot: Quantity,
 }
 
 impl Tape {
-    /// Reads an event; our share of its volume is rounded down to the lot (F5).
-    pub(super) fn of(
-        event: &MarketEvent,
-        participation: Decimal,
-        lot: Quantity,
-        consumed: &mut Consumed,
-    ) -> Self {
-        consumed.forget_if_moved(event);
-        let share = |volume: Quantity| {
-            let share = volume.get().checked_mul(participation).unwrap_or(Decimal::ZERO);
-            Quantity(Quantity(share).floor_to_lot(lot).get().normalize())
-        };
+    /// Reads an event. Cheap: volumes are worked out when something trades, which is rare.
+    pub(super) fn of(event: &MarketEvent, participation: Decimal, lot: Quantity) -> Self {
         let when_positive = |quantity: Quantity, prices| quantity.is_positive().then_some(prices);
-        match event {
+        let (buy, sell, volume) = match event {
             MarketEvent::Bar(bar) => {
                 let prices = Prices { first: bar.open, high: bar.high, low: bar.low, touch_trades: false };
                 let prices = when_positive(bar.volume, prices);
-                Self {
-                    from: bar.open_time,
-                    until: bar.close_time(),
-                    is_bar: true,
-                    is_quote: false,
-                    buy: prices,
-                    sell: prices,
-                    left: Left::Shared(share(bar.volume)),
-                }
+                (prices, prices, Volume::Shared { traded: bar.volume, had: Quantity::ZERO })
             }
             MarketEvent::Trade(trade) => {
                 let prices = when_positive(trade.quantity, Prices::of(trade.price, false));
-                Self {
-                    from: trade.time,
-                    until: trade.time,
-                    is_bar: false,
-                    is_quote: false,
-                    buy: prices,
-                    sell: prices,
-                    left: Left::Shared(share(trade.quantity)),
-                }
+                (prices, prices, Volume::Shared { traded: trade.quantity, had: Quantity::ZERO })
             }
-            MarketEvent::Quote(quote) => Self {
-                from: quote.time,
-                until: quote.time,
-                is_bar: false,
-                is_quote: true,
-                buy: when_positive(quote.ask_quantity, Prices::of(quote.ask, true)),
-                sell: when_positive(quote.bid_quantity, Prices::of(quote.bid, true)),
-                left: Left::Sides {
-                    buy: share(quote.ask_quantity) - consumed.had(Side::Buy),
-                    sell: share(quote.bid_quantity) - consumed.had(Side::Sell),
-                },
-            },
-        }
+            MarketEvent::Quote(quote) => (
+                when_positive(quote.ask_quantity, Prices::of(quote.ask, true)),
+                when_positive(quote.bid_quantity, Prices::of(quote.bid, true)),
+                Volume::Displayed { to_buyers: quote.ask_quantity, to_sellers: quote.bid_quantity },
+            ),
+        };
+        let (from, is_bar) = match event {
+            MarketEvent::Bar(bar) => (bar.open_time, true),
+            MarketEvent::Trade(_) | MarketEvent::Quote(_) => (event.time(), false),
+        };
+        Self { from, until: event.time(), is_bar, buy, sell, volume, participation, lot }
     }
 
     /// The prices a side meets; none when nothing traded or is displayed.
@@ -169,27 +142,27 @@ impl Tape {
         }
     }
 
-    /// What our orders on this side may still have.
-    pub(super) fn left(&self, side: Side) -> Quantity {
-        let left = match (self.left, side) {
-            (Left::Shared(left), _) => left,
-            (Left::Sides { buy, .. }, Side::Buy) => buy,
-            (Left::Sides { sell, .. }, Side::Sell) => sell,
+    /// What our orders on this side may still have: our share of the volume, rounded down to
+    /// the lot, less what we had of it (F5, F6).
+    pub(super) fn left(&self, side: Side, consumed: &Consumed) -> Quantity {
+        let (volume, had) = match (self.volume, side) {
+            (Volume::Shared { traded, had }, _) => (traded, had),
+            (Volume::Displayed { to_buyers, .. }, Side::Buy) => (to_buyers, consumed.had(side)),
+            (Volume::Displayed { to_sellers, .. }, Side::Sell) => (to_sellers, consumed.had(side)),
         };
-        left.max(Quantity::ZERO)
+        let share = volume.get().checked_mul(self.participation).unwrap_or(Decimal::ZERO);
+        (Quantity(share).floor_to_lot(self.lot) - had).max(Quantity::ZERO)
     }
 
     /// Takes some of it.
     pub(super) fn take(&mut self, side: Side, quantity: Quantity, consumed: &mut Consumed) {
-        match (&mut self.left, side) {
-            (Left::Shared(left), _) => *left -= quantity,
-            (Left::Sides { buy, .. }, Side::Buy) => *buy -= quantity,
-            (Left::Sides { sell, .. }, Side::Sell) => *sell -= quantity,
-        }
-        if self.is_quote
-            && let Some(prices) = self.prices(side)
-        {
-            consumed.add(side, prices.first, quantity);
+        match &mut self.volume {
+            Volume::Shared { had, .. } => *had += quantity,
+            Volume::Displayed { .. } => {
+                if let Some(prices) = self.prices(side) {
+                    consumed.add(side, prices.first, quantity);
+                }
+            }
         }
     }
 }

@@ -156,7 +156,7 @@ fn extent(event: &MarketEvent, side: Side) -> (Timestamp, Price, Price) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn a_fill_s_price_is_one_the_event_had_f7_f12(story in any_story(), params in any_params()) {

@@ -131,3 +131,15 @@ fn a_position_that_flips_takes_its_exits_with_it_f17() {
     );
     assert_eq!(bench.venue.position(), q("-2"));
 }
+
+#[test]
+fn a_fill_that_reduced_nothing_leaves_waiting_exits_alone_f17() {
+    let mut bench = Bench::new(params());
+    bench.place(order(1, Side::Sell).limit("120").reduce_only());
+    bench.place(order(2, Side::Sell));
+    assert_eq!(
+        bench.feed(bar(1, ["100", "101", "99", "100"], "10")),
+        ["fill 2: sell 1 @ 100 fee 0.4 taker", "2: filled 1"]
+    );
+    assert_eq!(crate::execution::Venue::open_orders(&bench.venue), 1);
+}

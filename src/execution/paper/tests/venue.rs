@@ -209,3 +209,16 @@ fn parameters_that_make_no_sense_are_refused() {
     }
     assert!(PaperVenue::new(PaperParams { maker_fee: Bps(d("-2")), ..params() }).is_ok());
 }
+
+#[test]
+fn closed_orders_leave_nothing_behind_f20() {
+    let mut bench = Bench::new(params());
+    bench.place(order(1_000_000, Side::Buy).limit("50"));
+    for id in 1..=20_000 {
+        bench.place(order(id, if id % 2 == 0 { Side::Sell } else { Side::Buy }));
+        let minutes_on = i64::try_from(id).unwrap();
+        assert_eq!(bench.feed_raw(bar(minutes_on, ["100", "101", "99", "100"], "10")).len(), 2);
+        assert_eq!(bench.venue.open_orders(), 1);
+    }
+    assert!(bench.venue.open.capacity() <= 8 && bench.venue.queue.capacity() <= 8);
+}
