@@ -15,7 +15,7 @@
 //! | 1 | [`messages`] |
 //! | 0 | [`domain`], [`clock`], [`config`] |
 
-// pub mod actors;
+pub mod actors;
 // pub mod cli;
 pub mod clock;
 pub mod config;

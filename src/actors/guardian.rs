@@ -248,7 +248,7 @@ impl Guardian {
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
         if let Some(page) = &self.heartbeat {
-            page.beat();
+            page.beat(self.clock.now());
         }
         let now = self.clock.monotonic();
         let on_time =

@@ -65,7 +65,7 @@ pub struct Logger {
 /// The parts of the logger actor.
 pub struct LoggerParts {
     /// The journal.
-    pub journal: JournalWriter<Box<dyn JournalFile>>,
+    pub journal: JournalWriter<Box<dyn JournalFile + Send>>,
     /// From everybody.
     pub lane: LaneReceiver<LogMessage>,
     /// When to sync.
@@ -151,12 +151,13 @@ async fn work(mut parts: LoggerParts, progress: Progress) -> Result<(), WorkFaul
 }
 
 fn append(
-    journal: &mut JournalWriter<Box<dyn JournalFile>>,
+    journal: &mut JournalWriter<Box<dyn JournalFile + Send>>,
     message: &LogMessage,
-) -> Result<(), crate::runlog::JournalError> {
-    match message {
+) -> Result<(), crate::runlog::RunLogError> {
+    let appended = match message {
         LogMessage::Inputs(batch) => journal.append_inputs(batch),
         LogMessage::Decisions { records, .. } => journal.append_decisions(records),
         LogMessage::Operational(record) | LogMessage::Seal { record, .. } => journal.append_operational(record),
-    }
+    };
+    appended.map(|_| ())
 }

@@ -79,9 +79,12 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
                 }
             }
         }
-        if let Some(due) = events.first().and_then(|event| parts.pacer.due(event.time())) {
-            let stopped = tokio::time::timeout_at(begin + due, parts.stop.wait_for(|stop| *stop)).await;
-            if stopped.is_ok() {
+        if parts.pacer.is_paced()
+            && let Some(event) = events.first()
+        {
+            let due = begin + parts.pacer.due(event.time());
+            let stopped = tokio::time::timeout_at(due, parts.stop.wait_for(|stop| *stop)).await.is_ok();
+            if stopped {
                 break;
             }
         }

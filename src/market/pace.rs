@@ -74,6 +74,12 @@ impl Pacer {
         Self { speed, origin: None }
     }
 
+    /// False at maximum speed: every event is due at once.
+    #[must_use]
+    pub fn is_paced(&self) -> bool {
+        self.speed != Speed::Max
+    }
+
     /// How long after the start an event of this session time is due; late and older events are
     /// due at once.
     pub fn due(&mut self, event_time: Timestamp) -> Duration {

@@ -51,7 +51,7 @@ pub struct CrewParts {
     /// The session's speed.
     pub pacer: Pacer,
     /// The journal, its header written.
-    pub journal: JournalWriter<Box<dyn JournalFile>>,
+    pub journal: JournalWriter<Box<dyn JournalFile + Send>>,
     /// The gate that execution asks.
     pub gate: Arc<HaltGate>,
     /// The page that others watch.

@@ -1,5 +1,7 @@
 //! Sessions: assembling and running one, as actors, as a direct loop, or from a journal.
 
 pub mod assemble;
+pub mod crew;
 pub mod engine;
 pub mod metrics;
+pub mod signals;

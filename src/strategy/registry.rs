@@ -1,7 +1,8 @@
 //! The strategies there are, with their parameters, and the making of one by its key.
 
 use super::composite::Plan;
-use super::error::{StrategyError, nearest};
+use super::error::StrategyError;
+use crate::config::nearest;
 use super::parameters::{ParameterSpec, Parameters, Resolved, Rule};
 use super::{
     Strategy, bollinger_bands, breakout_donchian, buy_and_hold, composite, ma_crossover, macd,

@@ -54,6 +54,20 @@ pub trait JournalFile {
     }
 }
 
+impl<F: JournalFile + ?Sized> JournalFile for Box<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (**self).write(bytes)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        (**self).sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        (**self).len()
+    }
+}
+
 /// A file of the operating system, opened for appending.
 #[derive(Debug)]
 pub struct OsFile(File);

@@ -32,6 +32,8 @@ pub struct JournalWriter<F> {
     durable: u64,
     /// Something was written that no sync covers; also true for a fresh file's header.
     dirty: bool,
+    /// Bytes handed to the operating system since the last sync.
+    unsynced: u64,
     dead: Option<RunLogError>,
 }
 
@@ -109,6 +111,7 @@ impl<F: JournalFile> JournalWriter<F> {
             written: last_seq,
             durable: last_seq,
             dirty: false,
+            unsynced: 0,
             dead: None,
         }
     }
@@ -198,6 +201,7 @@ impl<F: JournalFile> JournalWriter<F> {
             if let Err(error) = self.file.write_all(&self.buffer) {
                 return self.die("write the journal", &error);
             }
+            self.unsynced += self.buffer.len() as u64;
             self.buffer.clear();
             self.written = self.appended;
         }
@@ -216,6 +220,7 @@ impl<F: JournalFile> JournalWriter<F> {
                 return self.die("sync the journal", &error);
             }
             self.dirty = false;
+            self.unsynced = 0;
             self.durable = self.written;
         }
         Ok(self.durable)
@@ -232,6 +237,12 @@ impl<F: JournalFile> JournalWriter<F> {
             Some(error) => Err(error.clone()),
             None => Ok(()),
         }
+    }
+
+    /// Bytes that no sync covers yet, buffered or written.
+    #[must_use]
+    pub fn uncommitted_bytes(&self) -> u64 {
+        self.unsynced + self.buffer.len() as u64
     }
 
     /// The sequence number of the last record appended (perhaps only to the buffer).
