@@ -4,6 +4,11 @@
 //! Targets must be equal at every bar. The tie rule of `strategy::compare` belongs to the definition;
 //! there is no tolerance beyond it.
 
+// Test code outside of `#[test]` functions, which clippy.toml's exemption does not reach.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "reference/allocations.rs"]
+mod allocations;
 #[path = "reference/candles.rs"]
 mod candles;
 #[path = "reference/naive.rs"]
@@ -316,4 +321,33 @@ fn strategies_are_sent_between_threads_as_trait_objects() {
         let local: Vec<TargetPosition> = bars.iter().map(|b| here.on_bar(b)).collect();
         assert_eq!(remote.join().unwrap(), local, "{}", spec.key);
     }
+}
+
+#[test]
+fn no_bar_allocates() {
+    let bars = series::bars(series::Kind::Walk, 3, 2_000);
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    for spec in registry() {
+        for _ in 0..10 {
+            let Some(given) = random_parameters(spec.key, &mut rng) else { continue };
+            let mut strategy = spec.build(&given).unwrap();
+            let mut changes = 0;
+            let before = allocations::of_this_thread();
+            let mut last = TargetPosition::Flat;
+            for bar in &bars {
+                let target = strategy.on_bar(bar);
+                changes += u32::from(target != last);
+                last = target;
+            }
+            assert_eq!(
+                allocations::of_this_thread() - before,
+                0,
+                "{} {given:?}, {changes} changes",
+                spec.key
+            );
+        }
+    }
+    let before = allocations::of_this_thread();
+    drop(Vec::<u8>::with_capacity(1));
+    assert_eq!(allocations::of_this_thread() - before, 1, "the counter counts");
 }

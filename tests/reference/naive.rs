@@ -393,9 +393,9 @@ fn rsi_reversion(p: &P, c: &Candles) -> Vec<i8> {
         let under = trend[i].is_some_and(|m| gt(m, x[i], x[i].max(m)));
         let long_entry = gt(p.x("lower"), rsi, 100.0) && (!filter || over);
         let short_entry = gt(rsi, p.x("upper"), 100.0) && (!filter || under);
-        if target == 1 && ge(rsi, p.x("exit_lower"), 100.0) {
-            target = 0;
-        } else if target == -1 && ge(p.x("exit_upper"), rsi, 100.0) {
+        let long_exit = target == 1 && ge(rsi, p.x("exit_lower"), 100.0);
+        let short_exit = target == -1 && ge(p.x("exit_upper"), rsi, 100.0);
+        if long_exit || short_exit {
             target = 0;
         }
         if long_entry && target != 1 {
