@@ -109,6 +109,12 @@ impl Replay {
         let format = |reason: String| SourceError::Format { path: shown.clone(), reason };
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
         let mut notes = Vec::new();
+        let metadata =
+            std::fs::metadata(path).map_err(|source| SourceError::Io { path: shown.clone(), source })?;
+        if !metadata.is_file() {
+            // A pipe could not be read twice.
+            return Err(format("no regular file; allowed: .csv, .parquet".to_owned()));
+        }
         let survey = match extension.as_str() {
             "csv" | "parquet" => {
                 csv::survey(path).map_err(|source| SourceError::Io { path: shown.clone(), source })?

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -35,7 +36,8 @@ enum Cells {
     Integers(Vec<Option<i128>>),
     /// As the shortest text that reads back as the same number: the decimal that a person meant.
     Floats(Vec<Option<String>>),
-    Decimals(Vec<Option<Decimal>>),
+    /// Unscaled, with the scale.
+    Decimals(Vec<Option<i128>>, i8),
     Texts(StringArray),
     /// Nanoseconds since the epoch; out of range is `Err` with the value.
     Times(Vec<Option<Result<Timestamp, i64>>>),
@@ -46,7 +48,7 @@ impl Cells {
         match self {
             Self::Integers(cells) => cells.get(row).is_none_or(Option::is_none),
             Self::Floats(cells) => cells.get(row).is_none_or(Option::is_none),
-            Self::Decimals(cells) => cells.get(row).is_none_or(Option::is_none),
+            Self::Decimals(cells, _) => cells.get(row).is_none_or(Option::is_none),
             Self::Texts(cells) => cells.is_null(row),
             Self::Times(cells) => cells.get(row).is_none_or(Option::is_none),
         }
@@ -60,7 +62,7 @@ impl Cells {
         match self {
             Self::Integers(cells) => cells[row].map(|v| v.to_string()),
             Self::Floats(cells) => cells[row].clone(),
-            Self::Decimals(cells) => cells[row].map(|v| v.to_string()),
+            Self::Decimals(cells, scale) => cells[row].map(|v| format!("{v}e{}", -i32::from(*scale))),
             Self::Texts(cells) => Some(cells.value(row).to_owned()),
             Self::Times(cells) => cells[row].map(|v| match v {
                 Ok(time) => time.to_string(),
@@ -77,7 +79,7 @@ impl Cells {
         match self {
             Self::Integers(cells) => Decimal::try_from_i128_with_scale(cells[row]?, 0).ok(),
             Self::Floats(cells) => number::parse_decimal(cells[row].as_ref()?.as_bytes()),
-            Self::Decimals(cells) => cells[row],
+            Self::Decimals(cells, scale) => scaled(cells[row]?, *scale),
             Self::Texts(cells) => number::parse_decimal(cells.value(row).as_bytes()),
             Self::Times(_) => None,
         }
@@ -90,7 +92,7 @@ impl Cells {
         match self {
             Self::Integers(cells) => number::time_from_integer(i64::try_from(cells[row]?).ok()?, unit),
             Self::Floats(cells) => number::parse_time(cells[row].as_ref()?.as_bytes(), unit),
-            Self::Decimals(cells) => number::parse_time(cells[row]?.to_string().as_bytes(), unit),
+            Self::Decimals(_, _) => number::parse_time(self.decimal(row)?.to_string().as_bytes(), unit),
             Self::Texts(cells) => number::parse_time(cells.value(row).as_bytes(), unit),
             Self::Times(cells) => cells[row]?.ok(),
         }
@@ -140,8 +142,8 @@ impl ParquetRows {
         let file = File::open(path).map_err(|source| SourceError::Io { path: shown.clone(), source })?;
         // Types come from Parquet itself, not from the writer's Arrow schema: fewer of them.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-            .map_err(|error| format(format!("no readable Parquet file: {error}")))?;
+        let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options))
+            .map_err(|reason| format(format!("no readable Parquet file: {reason}")))?;
         let schema = builder.schema().clone();
         let all: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
         let used = Columns::find(&all).map_err(&format)?.used();
@@ -163,11 +165,8 @@ impl ParquetRows {
         }
         let total_rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let mask = ProjectionMask::roots(builder.parquet_schema(), used);
-        let reader = builder
-            .with_projection(mask)
-            .with_batch_size(BATCH)
-            .build()
-            .map_err(|error| format(format!("no readable Parquet file: {error}")))?;
+        let reader = guarded(|| builder.with_projection(mask).with_batch_size(BATCH).build())
+            .map_err(|reason| format(format!("no readable Parquet file: {reason}")))?;
         Ok(Self {
             path: shown,
             reader,
@@ -185,12 +184,12 @@ impl ParquetRows {
 
     fn load(&mut self) -> Result<bool, SourceError> {
         loop {
-            let batch = match self.reader.next() {
-                None => return Ok(false),
-                Some(Ok(batch)) => batch,
-                Some(Err(error)) => {
+            let batch = match guarded(|| self.reader.next().transpose()) {
+                Ok(None) => return Ok(false),
+                Ok(Some(batch)) => batch,
+                Err(reason) => {
                     let place = format!("after row {}", self.row_number);
-                    let reason = format!("damaged Parquet data: {error}");
+                    let reason = format!("damaged Parquet data: {reason}");
                     return Err(SourceError::Row { path: self.path.clone(), place, reason });
                 }
             };
@@ -291,6 +290,15 @@ impl Rows for ParquetRows {
     }
 }
 
+/// The decoder panics on some damaged files where it should return an error; a source must not.
+/// What it was working on is not used again.
+fn guarded<T, E: std::fmt::Display>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("its structure contradicts itself".to_owned()),
+    }
+}
+
 fn is_supported(data_type: &DataType) -> bool {
     use DataType as T;
     matches!(
@@ -327,9 +335,7 @@ fn decode(array: &ArrayRef) -> Option<Cells> {
         T::Float64 => floats::<Float64Type>(array),
         T::Utf8 => Cells::Texts(array.as_string::<i32>().clone()),
         T::Decimal128(_, scale) => {
-            let scale = *scale;
-            let values = array.as_primitive::<Decimal128Type>().iter();
-            Cells::Decimals(values.map(|v| v.and_then(|v| scaled(v, scale))).collect())
+            Cells::Decimals(array.as_primitive::<Decimal128Type>().iter().collect(), *scale)
         }
         T::Timestamp(ArrowTimeUnit::Second, _) => times::<TimestampSecondType>(array, 1_000_000_000),
         T::Timestamp(ArrowTimeUnit::Millisecond, _) => times::<TimestampMillisecondType>(array, 1_000_000),

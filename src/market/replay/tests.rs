@@ -8,6 +8,7 @@ use arrow_array::{
     StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
     TimestampSecondArray,
 };
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -176,7 +177,8 @@ fn files_that_are_no_recording_say_so() {
     assert!(missing.contains("none.csv: No such file"), "{missing}");
     let other = read(&folder.file("x.txt", HEADER), FINAL).unwrap_err().to_string();
     assert!(other.contains("allowed: .csv, .parquet"), "{other}");
-    assert!(read(folder.0.path(), FINAL).is_err());
+    let none = read(folder.0.path(), FINAL).unwrap_err().to_string();
+    assert!(none.contains("no regular file"), "{none}");
 }
 
 #[test]
@@ -406,6 +408,12 @@ fn damaged_parquet_is_named_with_row_and_column() {
         (floats(&[1.0, f64::INFINITY]), "row 2, column open: \"inf\""),
         (Arc::new(Float64Array::from(vec![Some(1.0), None])), "row 2, column open: \"null\""),
         (Arc::new(StringArray::from(vec!["1", "x"])), "row 2, column open: \"x\""),
+        (
+            Arc::new(
+                Decimal128Array::from(vec![1, 10_i128.pow(30)]).with_precision_and_scale(38, 0).unwrap(),
+            ),
+            "row 2, column open: \"1000000000000000000000000000000e0\"",
+        ),
         (Arc::new(arrow_array::BooleanArray::from(vec![true, true])), "column open is of type Boolean"),
     ] {
         let error = read(&folder.parquet(column(open)), FINAL).unwrap_err().to_string();
@@ -416,4 +424,42 @@ fn damaged_parquet_is_named_with_row_and_column() {
     fs::write(&torn, &bytes[..bytes.len() / 2]).unwrap();
     let error = read(&torn, FINAL).unwrap_err().to_string();
     assert!(error.contains("no readable Parquet file"), "{error}");
+}
+
+#[test]
+fn a_flipped_byte_of_a_parquet_file_does_not_panic() {
+    let folder = Folder::new();
+    let mut columns = bar_columns();
+    columns.push(("time", Arc::new(Int64Array::from(vec![0]))));
+    let path = folder.parquet(columns);
+    let whole = fs::read(&path).unwrap();
+    for position in (0..whole.len()).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[position] ^= 0x55;
+        let damaged = folder.file("damaged.parquet", &bytes);
+        if let Ok(events) = read(&damaged, FINAL) {
+            assert!(events.len() <= 1, "byte {position}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_damaged_csv_panics_or_gains_rows(
+        hits in proptest::collection::vec((0_usize..300, any::<u8>()), 1..6),
+        cut in 0_usize..300,
+    ) {
+        let mut bytes = bar_lines(9).into_bytes();
+        for (position, byte) in hits {
+            let position = position % bytes.len();
+            bytes[position] = byte;
+        }
+        bytes.truncate(bytes.len().saturating_sub(cut % 40));
+        let lines = bytes.split(|b| *b == b'\n').count();
+        if let Ok(events) = csv(&bytes, FINAL) {
+            prop_assert!(events.len() < lines);
+        }
+    }
 }
