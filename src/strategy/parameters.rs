@@ -6,7 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{FaultKind, ParameterFault, nearest};
+use super::error::{FaultKind, ParameterFault};
+use crate::config::nearest;
 
 /// The value of a parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
