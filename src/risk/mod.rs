@@ -14,6 +14,8 @@ mod limits;
 mod recent;
 mod reserved;
 mod sizing;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, AccountError, COST_DECIMALS, FillEffect};
 pub use approved::ApprovedOrder;
