@@ -1,6 +1,8 @@
 //! The account against exact fractions of whole numbers: long, short, flips, partial closes, fees,
 //! extreme scales.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use peak_trade::domain::*;
 use peak_trade::messages::{Fill, Liquidity};
 use peak_trade::risk::{Account, AccountError, COST_DECIMALS, FillEffect};
