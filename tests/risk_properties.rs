@@ -2,6 +2,8 @@
 //!
 //! `PEAK_TRADE_PROPERTY_EVENTS` sets the number of events (default a million in release builds).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[path = "risk_properties/reference.rs"]
 mod reference;
 

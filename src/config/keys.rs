@@ -267,22 +267,14 @@ fn actors() -> SectionSpec {
 
 fn rules() -> Vec<Rule> {
     let at_most = |small: &str, large: &str| {
-        let (a, b) = (format!("live_risk.{small}"), format!("live_risk.{large}"));
-        Rule {
-            keys: vec![a.clone(), b.clone()],
-            allowed: format!("at most {large}"),
-            holds: std::sync::Arc::new(move |config| config.decimal(&a) <= config.decimal(&b)),
-        }
+        let (a, b) = (small.to_owned(), large.to_owned());
+        Rule::holding(&[small, large], &format!("at most {large}"), move |config| {
+            config.decimal(&a) <= config.decimal(&b)
+        })
     };
     vec![
-        at_most("max_order_notional", "max_symbol_exposure_notional"),
-        at_most("max_symbol_exposure_notional", "max_total_exposure_notional"),
-        Rule {
-            keys: vec!["actors.restart_backoff_ms".to_owned(), "actors.restart_backoff_max_ms".to_owned()],
-            allowed: "at most restart_backoff_max_ms".to_owned(),
-            holds: std::sync::Arc::new(|config| {
-                config.count("actors.restart_backoff_ms") <= config.count("actors.restart_backoff_max_ms")
-            }),
-        },
+        at_most("live_risk.max_order_notional", "live_risk.max_symbol_exposure_notional"),
+        at_most("live_risk.max_symbol_exposure_notional", "live_risk.max_total_exposure_notional"),
+        at_most("actors.restart_backoff_ms", "actors.restart_backoff_max_ms"),
     ]
 }

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{ConfigError, Fault, holds_secret};
 use super::nearest::nearest;
 use super::resolved::{Config, Origin};
-use super::schema::Schema;
+use super::schema::{Broken, Schema};
 use super::value::Value;
 
 /// Names the configuration file.
@@ -61,32 +61,30 @@ pub fn load(schema: &Schema, layers: &Layers) -> Result<Config, ConfigError> {
     }
     let Loading { values, mut faults, .. } = loading;
     let config = Config { values, base: base_folder(layers.file.as_deref()), file: layers.file.clone() };
-    for rule in &schema.rules {
+    for broken in schema.rules.iter().flat_map(|rule| rule.broken(&config)) {
         // A rule over a value that is itself at fault would only say the same twice.
-        let at_fault = rule.keys.iter().any(|key| faults.iter().any(|fault| fault.key == *key));
-        if !at_fault && !(rule.holds)(&config) {
-            faults.push(broken_rule(rule, &config));
+        let at_fault = broken.keys.iter().any(|key| faults.iter().any(|fault| fault.key == *key));
+        if !at_fault {
+            faults.push(rule_fault(&broken, &config));
         }
     }
     if faults.is_empty() { Ok(config) } else { Err(ConfigError { faults }) }
 }
 
-fn broken_rule(rule: &super::schema::Rule, config: &Config) -> Fault {
-    let key = rule.keys.first().cloned().unwrap_or_default();
-    let shown: Vec<String> = rule
-        .keys
-        .iter()
-        .filter_map(|key| config.get(key).map(|value| format!("{key} = {value}")))
-        .collect();
+fn rule_fault(broken: &Broken, config: &Config) -> Fault {
     // Shown where somebody set one of the values, if anybody did.
-    let place = rule
+    let set = |key: &&String| config.origin(key).is_some_and(|origin| *origin != Origin::Default);
+    let key = broken.keys.iter().find(set).or(broken.keys.first()).cloned().unwrap_or_default();
+    let place = config.origin(&key).map_or_else(String::new, ToString::to_string);
+    let value = config.get(&key).map(ToString::to_string).unwrap_or_default();
+    let others: Vec<String> = broken
         .keys
         .iter()
-        .filter_map(|key| config.origin(key))
-        .find(|origin| **origin != Origin::Default)
-        .map_or_else(|| "default".to_owned(), ToString::to_string);
-    let value = config.get(&key).map(ToString::to_string).unwrap_or_default();
-    Fault { place, key, value, problem: format!("allowed: {} (here {})", rule.allowed, shown.join(", ")) }
+        .filter(|other| **other != key)
+        .filter_map(|other| config.get(other).map(|value| format!("{other} = {value}")))
+        .collect();
+    let beside = if others.is_empty() { String::new() } else { format!(" (beside {})", others.join(", ")) };
+    Fault { place, key, value, problem: format!("allowed: {}{beside}", broken.allowed) }
 }
 
 /// Relative folders stand beside the folder `config/` that holds the file.

@@ -19,7 +19,7 @@ pub use load::{ENV_PATH, Layers, find_file, load};
 pub use nearest::nearest;
 pub use render::{render_default_file, render_json, render_text};
 pub use resolved::{Config, Origin};
-pub use schema::{Allowed, KeySpec, Rule, Schema, SectionSpec};
+pub use schema::{Allowed, Broken, KeySpec, Rule, Schema, SectionSpec};
 pub use value::Value;
 
 #[cfg(test)]

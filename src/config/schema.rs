@@ -146,12 +146,33 @@ pub struct SectionSpec {
 /// What several keys must satisfy together.
 #[derive(Clone)]
 pub struct Rule {
-    /// The dotted keys it looks at; the first one is where the fault is shown.
+    check: Arc<dyn Fn(&Config) -> Vec<Broken> + Send + Sync>,
+}
+
+/// A rule that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The dotted keys whose values do not go together; the first one is where it is shown.
     pub keys: Vec<String>,
     /// What is allowed.
     pub allowed: String,
-    /// Whether it holds.
-    pub holds: Arc<dyn Fn(&Config) -> bool + Send + Sync>,
+}
+
+impl Rule {
+    /// A rule that says itself what is broken.
+    pub fn new(check: impl Fn(&Config) -> Vec<Broken> + Send + Sync + 'static) -> Self {
+        Self { check: Arc::new(check) }
+    }
+
+    /// A rule over these dotted keys that holds or does not.
+    pub fn holding(keys: &[&str], allowed: &str, holds: impl Fn(&Config) -> bool + Send + Sync + 'static) -> Self {
+        let broken = Broken { keys: keys.iter().map(|k| (*k).to_owned()).collect(), allowed: allowed.to_owned() };
+        Self::new(move |config| if holds(config) { Vec::new() } else { vec![broken.clone()] })
+    }
+
+    pub(super) fn broken(&self, config: &Config) -> Vec<Broken> {
+        (self.check)(config)
+    }
 }
 
 /// Everything that may be configured.

@@ -183,7 +183,8 @@ impl Price {
     pub fn notional(self, quantity: Quantity) -> Result<Money, MoneyError> {
         let product = self.0.checked_mul(quantity.0).ok_or(MoneyError::Overflow("price × quantity"))?;
         // `checked_mul` rounds silently when the scale does not fit; nothing here may round.
-        if product.scale() != self.0.scale() + quantity.0.scale() && !product.is_zero() {
+        let exact = product.scale() == self.0.scale() + quantity.0.scale();
+        if !exact && !self.0.is_zero() && !quantity.0.is_zero() {
             return Err(MoneyError::Overflow("price × quantity"));
         }
         Ok(Money(product))
@@ -251,11 +252,13 @@ fn round_to_step(value: Decimal, step: Decimal, strategy: RoundingStrategy) -> D
         return value;
     }
     let towards_zero = value - remainder;
-    match strategy {
+    let rounded = match strategy {
         RoundingStrategy::ToNegativeInfinity if value.is_sign_negative() => towards_zero - step,
         RoundingStrategy::ToPositiveInfinity if value.is_sign_positive() => towards_zero + step,
         _ => towards_zero,
-    }
+    };
+    // The digits of what was cut off would only use up the room of a later product.
+    rounded.normalize()
 }
 
 /// Powers of ten that are exact in binary floating point.

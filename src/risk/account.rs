@@ -171,16 +171,18 @@ impl Account {
     /// # Errors
     /// [`AccountError::Inexact`] when it does not fit 28 digits.
     pub fn equity(&self, mark_of: impl Fn(Symbol) -> Option<Price>) -> Result<Money, AccountError> {
-        let open = self.holdings.iter().filter(|holding| !holding.quantity.is_zero());
-        open.fold(Some(self.cash), |sum, holding| {
-            let value = match mark_of(holding.symbol) {
-                Some(mark) => exact::mul(holding.quantity, mark.get())?,
-                None => holding.cost,
-            };
-            exact::add(sum?, value)
-        })
-        .map(Money)
-        .ok_or(AccountError::Inexact("equity"))
+        self.holdings
+            .iter()
+            .filter(|holding| !holding.quantity.is_zero())
+            .try_fold(self.cash, |sum, holding| {
+                let value = match mark_of(holding.symbol) {
+                    Some(mark) => exact::mul(holding.quantity, mark.get())?,
+                    None => holding.cost,
+                };
+                exact::add(sum, value)
+            })
+            .map(Money)
+            .ok_or(AccountError::Inexact("equity"))
     }
 
     /// What the books are off by: cash + cost + fees − start − realised. Always nought; a check

@@ -12,7 +12,7 @@ use super::limits::{CostAssumption, RiskLimits};
 use super::recent::{IdWindow, OrderRate, RecentEntries, Seen};
 use super::reserved::{OpenOrder, Pricing, Reserved};
 use crate::domain::{Instrument, Money, OrderId, Price, Quantity, Side, Symbol, Timestamp};
-use crate::messages::{Fill, OrderIntent, OrderState, OrderUpdate, Purpose, Refusal};
+use crate::messages::{Fill, OrderIntent, OrderUpdate, Purpose, Refusal};
 
 /// The last usable price and when it came.
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +183,7 @@ impl RiskCore {
 
     /// Follows an order's state: a terminal one releases what is left of its reservation.
     pub fn on_update(&mut self, update: &OrderUpdate) {
-        if update.state == OrderState::Unknown || !update.state.is_terminal() {
+        if !update.state.is_terminal() {
             return;
         }
         if let Some(order) = self.orders.get(&update.order_id) {

@@ -15,6 +15,8 @@ mod recent;
 mod reserved;
 mod sizing;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, AccountError, COST_DECIMALS, FillEffect};
 pub use approved::ApprovedOrder;

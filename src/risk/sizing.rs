@@ -51,31 +51,43 @@ impl Entry<'_> {
         self.lot.saturating_mul(Decimal::from(lots))
     }
 
-    /// What keeps this many lots from being ordered, in words.
-    fn bound(&self, lots: u64) -> Option<String> {
-        let core = self.core;
-        let quantity = self.quantity(lots);
+    /// The first limit that this many lots would break.
+    fn broken_limit(&self, lots: u64) -> Option<RiskReason> {
         let order = Measured {
             slot: self.slot,
             side: self.side,
-            quantity,
+            quantity: self.quantity(lots),
             pricing: Pricing::Market,
             mark: self.mark,
         };
         let mut reasons = Vec::new();
-        core.quantity_reasons(&order, &mut reasons);
-        if let Some(reason) = reasons.first() {
-            let slippage = core.costs.slippage.0.normalize();
-            return Some(format!("{} at a slippage of {slippage} bps", limit_of(reason)));
-        }
-        match self.funds_needed(quantity) {
-            Some(needed) if needed <= core.track.equity() => None,
-            _ => Some(format!(
-                "equity {} without leverage, at a fee of {} bps and a slippage of {} bps",
-                core.track.equity().normalize(),
-                core.costs.taker_fee.0.normalize(),
-                core.costs.slippage.0.normalize(),
-            )),
+        self.core.quantity_reasons(&order, &mut reasons);
+        reasons.into_iter().next()
+    }
+
+    /// The equity pays for this many lots.
+    fn is_funded(&self, lots: u64) -> bool {
+        self.funds_needed(self.quantity(lots)).is_some_and(|needed| needed <= self.core.track.equity())
+    }
+
+    fn fits(&self, lots: u64) -> bool {
+        self.broken_limit(lots).is_none() && self.is_funded(lots)
+    }
+
+    /// What keeps this many lots, which do not fit, from being ordered.
+    fn bound_by(&self, lots: u64) -> String {
+        let costs = &self.core.costs;
+        let slippage = costs.slippage.0.normalize();
+        match self.broken_limit(lots) {
+            Some(RiskReason::Limit { check, limit, .. }) => {
+                format!("{check} {} at a slippage of {slippage} bps", limit.normalize())
+            }
+            Some(failed) => failed.to_string(),
+            None => format!(
+                "equity {} without leverage, at a fee of {} bps and a slippage of {slippage} bps",
+                self.core.track.equity().normalize(),
+                costs.taker_fee.0.normalize(),
+            ),
         }
     }
 
@@ -134,7 +146,7 @@ impl Entry<'_> {
         if let Some(guess) = self.guess() {
             for probe in [guess, guess.saturating_add(1), guess.saturating_sub(1)] {
                 if fits < probe && probe < too_many {
-                    if self.bound(probe).is_none() {
+                    if self.fits(probe) {
                         fits = probe;
                     } else {
                         too_many = probe;
@@ -144,20 +156,13 @@ impl Entry<'_> {
         }
         while too_many - fits > 1 {
             let middle = fits + (too_many - fits) / 2;
-            if self.bound(middle).is_none() {
+            if self.fits(middle) {
                 fits = middle;
             } else {
                 too_many = middle;
             }
         }
         fits
-    }
-}
-
-fn limit_of(reason: &RiskReason) -> String {
-    match reason {
-        RiskReason::Limit { check, limit, .. } => format!("{check} {}", limit.normalize()),
-        failed @ RiskReason::Failed { .. } => failed.to_string(),
     }
 }
 
@@ -196,14 +201,11 @@ impl RiskCore {
             lots -= 1;
         }
         let wanted = entry.quantity(lots);
-        let mut bound_by = entry.bound(lots);
-        let sized = if bound_by.is_none() {
-            wanted
+        let (sized, bound_by) = if entry.fits(lots) {
+            (wanted, None)
         } else {
-            lots = entry.most(lots);
-            // What keeps one lot more from being ordered.
-            bound_by = entry.bound(lots.saturating_add(1));
-            entry.quantity(lots)
+            let most = entry.most(lots);
+            (entry.quantity(most), Some(entry.bound_by(most + 1)))
         };
         let cause = bound_by.as_ref().map(|why| format!("; bound by {why}")).unwrap_or_default();
         if sized < instrument.min_quantity.get() || sized.is_zero() {

@@ -4,4 +4,5 @@ pub mod assemble;
 pub mod crew;
 pub mod engine;
 pub mod metrics;
+pub mod schema;
 pub mod signals;
