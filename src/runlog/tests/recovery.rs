@@ -107,7 +107,7 @@ fn corruption_is_set_aside_untouched_and_named() {
     let (folder, lock, writer) = running(base.path());
     drop((lock, writer));
     let whole = fs::read(folder.journal()).unwrap();
-    // In the last step but one: two steps (in canonical order three) lie before it.
+    // In the file header, and in the last step but one.
     for at in [5, whole.len() - 300] {
         let base = tempfile::tempdir().unwrap();
         let (folder, lock, writer) = running(base.path());
