@@ -110,26 +110,37 @@ fn decisions(count: usize) -> Result<Vec<KeyedRecord>, Error> {
     Ok(records)
 }
 
+/// A number between 0 and `below` that looks like chance and is the same in every run
+/// (SplitMix64), so that columns do not compress better than a market's would.
+fn chance(n: i64, salt: u64, below: u64) -> i64 {
+    let mut z = n.cast_unsigned().wrapping_add(salt << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) % below).cast_signed()
+}
+
 fn bar(n: i64) -> Bar {
+    let open = 568_740 + chance(n, 1, 2_000);
+    let close = open + chance(n, 2, 400) - 200;
     Bar {
         open_time: Timestamp::from_secs(1_700_000_000 / 60 * 60 + 60 * n),
         timeframe: Timeframe::M1,
-        open: Price::from_scaled(568_740 + n % 1_000, 1),
-        high: Price::from_scaled(568_790 + n % 1_000, 1),
-        low: Price::from_scaled(568_700 + n % 1_000, 1),
-        close: Price::from_scaled(568_760 + n % 1_000, 1),
-        volume: Quantity::from_scaled(123_456_789 + n * 7_919 % 100_000, 8),
-        trade_count: Some(n.unsigned_abs() % 40),
+        open: Price::from_scaled(open, 1),
+        high: Price::from_scaled(open.max(close) + chance(n, 3, 100), 1),
+        low: Price::from_scaled(open.min(close) - chance(n, 4, 100), 1),
+        close: Price::from_scaled(close, 1),
+        volume: Quantity::from_scaled(chance(n, 5, 2_000_000_000), 8),
+        trade_count: Some(chance(n, 6, 40).unsigned_abs()),
     }
 }
 
 /// Decimals in their shortest form, as a parser delivers them: scales differ.
 fn trade(n: i64) -> Trade {
     Trade {
-        time: Timestamp(1_700_000_000_000_000_000 + n * 137_931_034),
-        price: Price(Price::from_scaled(568_740 + n * 7 % 1_013, 1).get().normalize()),
-        quantity: Quantity(Quantity::from_scaled(1_000 + n * 7_919 % 1_000_003, 8).get().normalize()),
-        taker_side: Some(if n * 31 % 7 < 3 { Side::Buy } else { Side::Sell }),
+        time: Timestamp(1_700_000_000_000_000_000 + n * 100_000_000 + chance(n, 1, 99_000_000)),
+        price: Price(Price::from_scaled(568_740 + chance(n, 2, 1_000), 1).get().normalize()),
+        quantity: Quantity(Quantity::from_scaled(1 + chance(n, 3, 50_000_000), 8).get().normalize()),
+        taker_side: Some(if chance(n, 4, 2) == 0 { Side::Buy } else { Side::Sell }),
         trade_id: Some(70_000_000 + n.unsigned_abs()),
     }
 }
