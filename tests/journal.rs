@@ -1,6 +1,9 @@
 //! The journal against everything that can happen to a file: cut at every byte, every bit
 //! flipped, power lost with and without syncs, a full disk, a broken one.
 
+// Helpers of tests are outside `#[test]` functions, where the lint's exception does not reach.
+#![allow(clippy::unwrap_used)]
+
 use peak_trade::domain::{
     Bar, Instrument, MarketEvent, Money, OrderId, Price, Quantity, RunId, RunMode, Side, Symbol,
     TargetPosition, Timeframe, Timestamp, Trade,
@@ -59,7 +62,7 @@ fn trade(number: u64) -> Input {
             taker_side: Some(Side::Buy),
             trade_id: Some(900 + number),
         }),
-        accepted: number % 5 != 0,
+        accepted: !number.is_multiple_of(5),
     }
 }
 

@@ -52,7 +52,13 @@ impl RunFolder {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists()),
             Err(error) => return Err(RunLogError::at("create folder", &starting.dir)(error)),
         }
-        let lock = starting.lock()?;
+        let lock = match starting.lock() {
+            Ok(lock) => lock,
+            Err(error) => {
+                let _ = fs::remove_dir_all(&starting.dir);
+                return Err(error);
+            }
+        };
         sync_dir(&starting.dir)?;
         // Over an existing folder with anything in it this fails.
         if let Err(error) = fs::rename(&starting.dir, &folder.dir) {

@@ -126,7 +126,7 @@ pub fn recover(run_dir: &Path, options: &RecoverOptions) -> Result<RecoveryRepor
     }
     let (state, reason, ended_at) = if folder.journal().exists() {
         seal(&folder, options.now, &mut report)?
-    } else if meta.is_some() {
+    } else if meta.is_some() || is_bare(&folder)? {
         (RunState::Crashed, "crashed before its journal existed".to_owned(), options.now)
     } else {
         return Err(RunLogError::Missing {
@@ -372,6 +372,18 @@ fn copy_range(from: &File, start: u64, len: u64, to: &Path) -> Result<(), RunLog
     })
 }
 
+/// True when the folder holds nothing but what a run makes before its first file of record.
+fn is_bare(folder: &RunFolder) -> Result<bool, RunLogError> {
+    let failed = |error| RunLogError::at("read folder", folder.dir())(error);
+    for entry in fs::read_dir(folder.dir()).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path != folder.lock_file() && path != folder.heartbeat() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// A `meta.json` from what the journal knows; an unreadable one is kept under another name.
 fn rebuild_meta(folder: &RunFolder, now: Timestamp) -> Result<Meta, RunLogError> {
     let path = folder.meta();
@@ -381,9 +393,12 @@ fn rebuild_meta(folder: &RunFolder, now: Timestamp) -> Result<Meta, RunLogError>
         })?;
     }
     let mut meta = Meta::new(folder.run_id()?, now);
-    "rebuilt by recovery from the journal".clone_into(&mut meta.notes);
+    "rebuilt by recovery".clone_into(&mut meta.notes);
     meta.table_format =
         if folder.events(TableFormat::Csv).exists() { TableFormat::Csv } else { TableFormat::Parquet };
+    if !folder.journal().exists() {
+        return Ok(meta);
+    }
     for entry in JournalReader::open(&folder.journal())? {
         match entry?.record {
             JournalRecord::Operational(OperationalRecord::RunStarted { run_id: _, at, version, pid }) => {

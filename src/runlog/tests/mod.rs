@@ -77,7 +77,7 @@ fn step(n: u64) -> KeyedRecord {
         ts_event: bar(n).close_time(),
         bar: bar(n),
         gap_before: u32::from(n == 3),
-        signal: if n % 2 == 0 { TargetPosition::Long } else { TargetPosition::Short },
+        signal: if n.is_multiple_of(2) { TargetPosition::Long } else { TargetPosition::Short },
         signal_changed: true,
         position: Quantity::from_scaled(-5, 1),
         cash: Money::from_scaled(100_004, 1),

@@ -107,7 +107,7 @@ fn corruption_is_set_aside_untouched_and_named() {
     let (folder, lock, writer) = running(base.path());
     drop((lock, writer));
     let whole = fs::read(folder.journal()).unwrap();
-    // In the last step but one: two steps (in canonical order three) lie before it.
+    // In the file header, and in the last step but one.
     for at in [5, whole.len() - 300] {
         let base = tempfile::tempdir().unwrap();
         let (folder, lock, writer) = running(base.path());
@@ -241,13 +241,22 @@ fn a_missing_journal_is_said() {
         (RunState::Crashed, "crashed before its journal existed")
     );
 
-    let (empty, lock) = RunFolder::create(base.path(), &RunId::new(RunMode::Shadow, START, 5)).unwrap();
+    // Died before its first file: there is nothing to lose, and the next start is not told again.
+    let (bare, lock) = RunFolder::create(base.path(), &RunId::new(RunMode::Shadow, START, 5)).unwrap();
     drop(lock);
-    let error = recover(empty.dir(), &options()).unwrap_err();
+    let report = recover(bare.dir(), &options()).unwrap();
+    assert_eq!((report.outcome, report.meta_rebuilt), (Outcome::NoJournal, true));
+    assert_eq!(Meta::read(&bare.meta()).unwrap().state, RunState::Crashed);
+
+    // Somebody took journal and meta.json away: recovery invents nothing.
+    let (robbed, lock) = RunFolder::create(base.path(), &RunId::new(RunMode::Shadow, START, 6)).unwrap();
+    drop(lock);
+    fs::write(robbed.events(TableFormat::Csv), b"old").unwrap();
+    let error = recover(robbed.dir(), &options()).unwrap_err();
     assert!(error.to_string().starts_with("journal (and a readable meta.json) is missing: "), "{error}");
     let error = recover(&PathBuf::from("no/such/run"), &options()).unwrap_err();
     assert_eq!(error.to_string(), "run folder is missing: no/such/run");
     let all = recover_all(base.path(), &options()).unwrap();
-    assert_eq!(all.len(), 2);
+    assert_eq!(all.len(), 3);
     assert_eq!(all.iter().filter(|(_, result)| result.is_err()).count(), 1);
 }

@@ -1,9 +1,9 @@
 use std::fs::{self, File};
 use std::path::Path;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int8Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -189,7 +189,6 @@ fn a_failed_table_leaves_the_old_one_and_no_litter() {
         names,
         ["events.parquet", "fills.parquet", "journal.bin", "meta.json", "orders.parquet", "run.lock"]
     );
-    fs::write(folder.journal(), b"PEAKJRN\n\x02\0\0\0").unwrap();
     let mut newer = b"PEAKJRN\n\x02\0\0\0".to_vec();
     newer.extend(crc32c::crc32c(&newer).to_le_bytes());
     fs::write(folder.journal(), newer).unwrap();
