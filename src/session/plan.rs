@@ -110,11 +110,11 @@ fn value_error(e: impl std::fmt::Display) -> PlanError {
 pub fn factory(config: &Config, strategy: &'static StrategySpec) -> Result<StrategyFactory, PlanError> {
     let parameters = parameters(config, strategy.key);
     strategy.build(&parameters).map_err(value_error)?;
+    #[expect(clippy::panic, reason = "cannot happen, and would be caught like any panic of a strategy")]
     Ok(Arc::new(move || match strategy.build(&parameters) {
         Ok(strategy) => strategy,
-        // The same parameters were accepted a moment ago; a panic here is caught like any other
-        // of the strategy's.
-        Err(fault) => std::panic::panic_any(format!("strategy {}: {fault}", strategy.key)),
+        // The same parameters were accepted a moment ago.
+        Err(fault) => panic!("strategy {}: {fault}", strategy.key),
     }))
 }
 
