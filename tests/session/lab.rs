@@ -1,6 +1,7 @@
 //! Sessions through the library, with parts that fail on purpose.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
@@ -10,10 +11,10 @@ use peak_trade::domain::{Bar, MarketEvent, OrderId, TargetPosition, Timestamp};
 use peak_trade::execution::HaltGate;
 use peak_trade::market::{Source, SourceError, SourceInfo, SourceState};
 use peak_trade::messages::{DecisionRecord, ExternalInput, OrderState};
-use peak_trade::runlog::{RegistryRecord, RegistryStatus, decisions};
+use peak_trade::runlog::{JournalFile, OsFile, RegistryRecord, RegistryStatus, decisions};
 use peak_trade::session::metrics::SessionReport;
 use peak_trade::session::plan::{Plan, RunLimits, plan};
-use peak_trade::session::run::{RunOptions, SessionError, run};
+use peak_trade::session::run::{MakeJournalFile, RunOptions, SessionError, run};
 use peak_trade::session::schema::schema;
 use peak_trade::strategy::Strategy;
 
@@ -86,16 +87,39 @@ pub fn journal(report: &SessionReport) -> PathBuf {
 
 /// Runs a planned session; a run that has not ended after two minutes hangs.
 pub fn run_to_end(plan: Plan) -> SessionReport {
-    run_with(plan, RunOptions::new()).unwrap()
+    run_with(plan, options()).unwrap()
 }
 
 pub fn run_with(plan: Plan, options: RunOptions) -> Result<SessionReport, SessionError> {
     within_minutes("the session ends", move || run(plan, options, |_| {}))
 }
 
+/// Options for a session whose journal waits for no disk: most tests are not about durability.
+pub fn options() -> RunOptions {
+    let journal_file: MakeJournalFile =
+        Box::new(|path| Ok(Box::new(Unsynced(OsFile::create(path)?)) as Box<dyn JournalFile + Send>));
+    RunOptions { journal_file, ..RunOptions::new() }
+}
+
 /// Options around a gate that the test keeps.
 pub fn with_gate(gate: &Arc<HaltGate>) -> RunOptions {
-    RunOptions { gate: Arc::clone(gate), ..RunOptions::new() }
+    RunOptions { gate: Arc::clone(gate), ..options() }
+}
+
+struct Unsynced(OsFile);
+
+impl JournalFile for Unsynced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn sync_data(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
 }
 
 /// Does something on a thread of its own, and gives it two minutes.

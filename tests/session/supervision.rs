@@ -14,8 +14,8 @@ use peak_trade::session::replay::replay;
 use peak_trade::session::run::{RunOptions, SessionError, run};
 
 use crate::lab::{
-    BadSource, Door, Lab, assert_nothing_rests, hook, journal, order_states, run_to_end, run_with, skipped,
-    with_gate, within_minutes,
+    BadSource, Door, Lab, assert_nothing_rests, hook, journal, options, order_states, run_to_end, run_with,
+    skipped, with_gate, within_minutes,
 };
 use crate::support::eventually;
 
@@ -132,7 +132,7 @@ fn a_strategy_that_cannot_be_made_is_an_error_and_leaves_nothing() {
     let lab = Lab::new();
     let mut plan = lab.plan(&[]);
     plan.factory = Arc::new(|| panic!("the planted panic of the maker"));
-    let fault = run_with(plan, RunOptions::new()).unwrap_err();
+    let fault = run_with(plan, options()).unwrap_err();
     assert!(matches!(fault, SessionError::Assemble(_)), "{fault}");
     assert!(fault.to_string().contains("the planted panic of the maker"), "{fault}");
     assert!(!lab.registry().exists());
@@ -178,7 +178,7 @@ fn disturb(
 ) -> peak_trade::session::metrics::SessionReport {
     plan.crew.arbiters = 1 + usize::try_from(inputs % 5).unwrap();
     let gauges = Arc::new(SessionGauges::default());
-    let options = RunOptions { gauges: Arc::clone(&gauges), ..RunOptions::new() };
+    let options = RunOptions { gauges: Arc::clone(&gauges), ..options() };
     let (handle, attached) = std::sync::mpsc::channel();
     let session = std::thread::spawn(move || {
         run(plan, options, |control| handle.send(control.clone()).unwrap()).unwrap()
