@@ -16,3 +16,6 @@ pub mod restart;
 pub mod risk_limit;
 pub mod shell;
 pub mod strategy;
+
+#[cfg(test)]
+mod tests;
