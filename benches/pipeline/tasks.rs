@@ -100,6 +100,7 @@ async fn market_task(
         send(&log, Log::Inputs(Arc::clone(&batch))).await;
         say(&log, findings).await;
         send(&out, batch).await;
+        tokio::task::yield_now().await;
         if state == SourceState::Ended {
             break;
         }

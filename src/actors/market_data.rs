@@ -110,6 +110,9 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         }
         parts.out.send(Flow::Item(batch)).await?;
         progress.tick();
+        // A source that always has something never makes this task wait: without this, whoever
+        // shares the thread would get the batch only when the lane is full, and control too.
+        tokio::task::yield_now().await;
         if state == SourceState::Ended {
             break;
         }
