@@ -55,5 +55,7 @@ const SECRET_WORDS: [&str; 7] =
 /// variable.
 pub(super) fn holds_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or(key).to_lowercase();
-    !name.ends_with("_env") && !name.ends_with("_env_var") && SECRET_WORDS.iter().any(|word| name.contains(word))
+    !name.ends_with("_env")
+        && !name.ends_with("_env_var")
+        && SECRET_WORDS.iter().any(|word| name.contains(word))
 }

@@ -120,7 +120,8 @@ fn add_defaults(
 ) {
     let Some(spec) = schema.section(section) else { return };
     for key in &spec.keys {
-        let value = differing.iter().find(|(name, _)| *name == key.name).map_or(&key.default, |(_, value)| value);
+        let value =
+            differing.iter().find(|(name, _)| *name == key.name).map_or(&key.default, |(_, value)| value);
         let value = key.allowed.accept(value.clone()).unwrap_or_else(|_| value.clone());
         values.entry(format!("{section}.{}", key.name)).or_insert((value, Origin::Default));
     }
@@ -160,8 +161,11 @@ impl Loading<'_> {
     fn table(&mut self, table: &DeTable<'_>, section: &str, text: &str, name: &str) {
         for (key, value) in table {
             let place = format!("{name}:{}", line_of(text, key.span().start));
-            let dotted =
-                if section.is_empty() { key.get_ref().to_string() } else { format!("{section}.{}", key.get_ref()) };
+            let dotted = if section.is_empty() {
+                key.get_ref().to_string()
+            } else {
+                format!("{section}.{}", key.get_ref())
+            };
             if let DeValue::Table(inner) = value.get_ref() {
                 let is_key = self.schema.key(&dotted).is_some();
                 if is_key {

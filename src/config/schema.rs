@@ -62,7 +62,11 @@ impl Allowed {
         match (self, value) {
             (Self::Bool, value @ Value::Bool(_)) => Ok(value),
             (Self::Integer { min, max }, Value::Integer(n)) => {
-                if (*min..=*max).contains(&n) { Ok(Value::Integer(n)) } else { Err(format!("allowed: {self}")) }
+                if (*min..=*max).contains(&n) {
+                    Ok(Value::Integer(n))
+                } else {
+                    Err(format!("allowed: {self}"))
+                }
             }
             (Self::Number { .. }, Value::Integer(n)) => self.in_range(Decimal::from(n)),
             (Self::Number { .. }, Value::Decimal(d)) => self.in_range(d),
@@ -72,7 +76,11 @@ impl Allowed {
                 Err(_) => refuse(&Value::Text(text)),
             },
             (Self::Choice(words), Value::Text(text)) => {
-                if words.contains(&text) { Ok(Value::Text(text)) } else { Err(format!("allowed: {self}")) }
+                if words.contains(&text) {
+                    Ok(Value::Text(text))
+                } else {
+                    Err(format!("allowed: {self}"))
+                }
             }
             (Self::Text(_, check), Value::Text(text)) => match check(&text) {
                 Ok(()) => Ok(Value::Text(text)),
@@ -83,7 +91,9 @@ impl Allowed {
     }
 
     fn in_range(&self, number: Decimal) -> Result<Value, String> {
-        let Self::Number { min, max, above_min, below_max } = self else { return Err(format!("allowed: {self}")) };
+        let Self::Number { min, max, above_min, below_max } = self else {
+            return Err(format!("allowed: {self}"));
+        };
         let low = if *above_min { number > *min } else { number >= *min };
         let high = if *below_max { number < *max } else { number <= *max };
         if low && high { Ok(Value::Decimal(number)) } else { Err(format!("allowed: {self}")) }
@@ -165,8 +175,13 @@ impl Rule {
     }
 
     /// A rule over these dotted keys that holds or does not.
-    pub fn holding(keys: &[&str], allowed: &str, holds: impl Fn(&Config) -> bool + Send + Sync + 'static) -> Self {
-        let broken = Broken { keys: keys.iter().map(|k| (*k).to_owned()).collect(), allowed: allowed.to_owned() };
+    pub fn holding(
+        keys: &[&str],
+        allowed: &str,
+        holds: impl Fn(&Config) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let broken =
+            Broken { keys: keys.iter().map(|k| (*k).to_owned()).collect(), allowed: allowed.to_owned() };
         Self::new(move |config| if holds(config) { Vec::new() } else { vec![broken.clone()] })
     }
 
@@ -193,7 +208,9 @@ impl Schema {
     pub(super) fn section(&self, name: &str) -> Option<&SectionSpec> {
         self.sections.iter().find(|section| match section.instances {
             None => section.name == name,
-            Some(_) => name.strip_prefix(&section.name).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.')),
+            Some(_) => {
+                name.strip_prefix(&section.name).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
+            }
         })
     }
 
