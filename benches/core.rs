@@ -25,7 +25,10 @@ const BARS: u64 = 2_000_000;
 fn main() {
     let (info, events) = synthetic_bars(BARS);
     println!("{BARS} one-minute bars; best of 3; bars per second");
-    println!("{:<20} {:>14} {:>14} {:>7} {:>9}", "strategy", "strategy alone", "whole core", "ratio", "orders");
+    println!(
+        "{:<20} {:>14} {:>14} {:>7} {:>9}",
+        "strategy", "strategy alone", "whole core", "ratio", "orders"
+    );
     for spec in registry() {
         let alone = best(|| {
             let mut strategy = find(spec.key).unwrap().build(&Parameters::new()).unwrap();

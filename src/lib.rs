@@ -16,7 +16,7 @@
 //! | 0 | [`domain`], [`clock`], [`config`] |
 
 pub mod actors;
-// pub mod cli;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

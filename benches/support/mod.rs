@@ -93,7 +93,11 @@ impl peak_trade::strategy::Strategy for Flipper {
     }
     fn on_bar(&mut self, _: &peak_trade::domain::Bar) -> peak_trade::domain::TargetPosition {
         self.0 = !self.0;
-        if self.0 { peak_trade::domain::TargetPosition::Long } else { peak_trade::domain::TargetPosition::Flat }
+        if self.0 {
+            peak_trade::domain::TargetPosition::Long
+        } else {
+            peak_trade::domain::TargetPosition::Flat
+        }
     }
     fn is_warm(&self) -> bool {
         true

@@ -85,14 +85,19 @@ impl Work for Execution {
         let still_open = stage.open_orders() as u64;
         // A kill never waits for the disk: if the logger's lane is full, the report still counts.
         if !records.is_empty() && self.log.try_send(LogMessage::decisions(records)).is_err() {
-            tracing::error!("the cancels of the kill could not be journaled: the logger's lane is full or closed");
+            tracing::error!(
+                "the cancels of the kill could not be journaled: the logger's lane is full or closed"
+            );
         }
         Poisoned { cancelled: before.saturating_sub(still_open), still_open }
     }
 }
 
 /// Orders need proof that their intents are on disk; everything else never waits for the disk.
-async fn on_disk(durable: Option<oneshot::Receiver<Result<u64, String>>>, request: &ExecutionRequest) -> bool {
+async fn on_disk(
+    durable: Option<oneshot::Receiver<Result<u64, String>>>,
+    request: &ExecutionRequest,
+) -> bool {
     match (durable, request) {
         (Some(durable), _) => matches!(durable.await, Ok(Ok(_))),
         (None, ExecutionRequest::Submit { .. }) => false,

@@ -146,8 +146,10 @@ impl Guardian {
         let _ = self.stop.send(true);
         ctx.run_later(self.params.stop_timeout, |guardian, ctx| {
             if guardian.stage == Stage::Draining {
-                let reason =
-                    format!("the orderly stop did not end within {} s", guardian.params.stop_timeout.as_secs());
+                let reason = format!(
+                    "the orderly stop did not end within {} s",
+                    guardian.params.stop_timeout.as_secs()
+                );
                 tracing::error!("{reason}: the gate is shut");
                 guardian.gate.trip("guardian", &reason);
                 guardian.halt(EndState::Killed, reason, ctx);
@@ -194,8 +196,11 @@ impl Guardian {
                     Ok(Err(_)) | Err(_) => unacknowledged.push(role),
                 }
             }
-            let record =
-                OperationalRecord::RunEnded { state: state.as_str().to_owned(), reason: reason.clone(), at: clock.now() };
+            let record = OperationalRecord::RunEnded {
+                state: state.as_str().to_owned(),
+                reason: reason.clone(),
+                at: clock.now(),
+            };
             let sealed = seal(&log, record, timeout.saturating_mul(10)).await;
             SessionEnd { state, reason, restarts, execution, unacknowledged, sealed }
         };
@@ -283,7 +288,11 @@ impl Guardian {
     }
 }
 
-async fn seal(log: &LaneSender<LogMessage>, record: OperationalRecord, timeout: Duration) -> Result<u64, String> {
+async fn seal(
+    log: &LaneSender<LogMessage>,
+    record: OperationalRecord,
+    timeout: Duration,
+) -> Result<u64, String> {
     let (done, sealed) = oneshot::channel();
     let work = async {
         log.send(LogMessage::Seal { record, done }).await.map_err(|e| e.to_string())?;

@@ -30,7 +30,12 @@ impl LineBudget {
     /// Says how many lines were kept back.
     pub(crate) fn close(&self) {
         if self.said > BUDGET {
-            tracing::warn!("[{}] {} lines in all, {} of them in the journal only", self.tag, self.said, self.said - BUDGET);
+            tracing::warn!(
+                "[{}] {} lines in all, {} of them in the journal only",
+                self.tag,
+                self.said,
+                self.said - BUDGET
+            );
         }
     }
 }

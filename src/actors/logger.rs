@@ -157,7 +157,9 @@ fn append(
     let appended = match message {
         LogMessage::Inputs(batch) => journal.append_inputs(batch),
         LogMessage::Decisions { records, .. } => journal.append_decisions(records),
-        LogMessage::Operational(record) | LogMessage::Seal { record, .. } => journal.append_operational(record),
+        LogMessage::Operational(record) | LogMessage::Seal { record, .. } => {
+            journal.append_operational(record)
+        }
     };
     appended.map(|_| ())
 }

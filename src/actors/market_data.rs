@@ -1,12 +1,14 @@
 //! The market data actor: reads the source at the session's speed, checks, numbers, aggregates.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::watch;
 
+use super::gauges::SessionGauges;
 use super::lane::{Flow, LaneSender};
 use super::line_budget::LineBudget;
 use super::logger::LogMessage;
@@ -41,6 +43,8 @@ pub struct MarketParts {
     pub log: LaneSender<LogMessage>,
     /// Turns true when no further input is wanted.
     pub stop: watch::Receiver<bool>,
+    /// For onlookers.
+    pub gauges: Arc<SessionGauges>,
     /// Local time.
     pub clock: Arc<dyn Clock>,
 }
@@ -68,8 +72,10 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         }
         events.clear();
         let limit = if parts.pacer.is_paced() { 1 } else { parts.batch_max };
-        let state =
-            parts.source.next_batch(limit, &mut events).map_err(|e| WorkFault::fatal(format!("source: {e}")))?;
+        let state = parts
+            .source
+            .next_batch(limit, &mut events)
+            .map_err(|e| WorkFault::fatal(format!("source: {e}")))?;
         if events.is_empty() {
             match state {
                 SourceState::Ended => break,
@@ -95,6 +101,7 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         for issue in &batch.issues {
             lines.warn(&issue.kind);
         }
+        parts.gauges.data_gaps.store(parts.stage.counts().gaps, Ordering::Relaxed);
         let findings: Vec<_> = batch.issue_records().collect();
         let batch = Arc::new(batch);
         parts.log.send(LogMessage::Inputs(Arc::clone(&batch))).await?;

@@ -6,6 +6,7 @@
 
 pub mod control;
 pub mod execution;
+pub mod gauges;
 pub mod guardian;
 pub mod lane;
 mod line_budget;

@@ -1,13 +1,14 @@
 //! The risk limit actor: keeps the account and asks execution for what was approved.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
 use super::execution::ExecutionCommand;
+use super::gauges::SessionGauges;
 use super::lane::{Flow, LaneReceiver, LaneSender};
 use super::line_budget::LineBudget;
 use super::logger::LogMessage;
@@ -15,15 +16,6 @@ use super::shell::{Progress, Work, WorkFault};
 use crate::messages::control::Role;
 use crate::messages::{DecisionRecord, KeyedRecord, SignalBatch};
 use crate::risk::{ExecutionReply, ExecutionRequest, RiskStage, RiskStep};
-
-/// What others may watch while a session runs.
-#[derive(Debug, Default)]
-pub struct SessionGauges {
-    /// Inputs worked through.
-    pub inputs: AtomicU64,
-    /// Steps (bars that count) worked through.
-    pub steps: AtomicU64,
-}
 
 /// The work of the risk limit actor.
 pub struct RiskLimit {

@@ -90,11 +90,9 @@ impl<W: Work> Actor for Shell<W> {
         let task = work.into_actor(self).map(|outcome, actor, ctx| {
             let event = match outcome {
                 Ok(Ok(())) => ActorEvent::Finished(W::ROLE),
-                Ok(Err(fault)) => ActorEvent::Died {
-                    role: W::ROLE,
-                    reason: fault.reason,
-                    restartable: fault.restartable,
-                },
+                Ok(Err(fault)) => {
+                    ActorEvent::Died { role: W::ROLE, reason: fault.reason, restartable: fault.restartable }
+                }
                 Err(panic) => ActorEvent::Died {
                     role: W::ROLE,
                     reason: format!("panicked: {}", panic_text(&*panic)),

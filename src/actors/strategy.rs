@@ -47,11 +47,15 @@ impl Strategy {
     }
 
     /// Works through one batch, or through what is left of the one its predecessor died on.
-    fn work_on(&self, batch: &Arc<InputBatch>) -> (Vec<crate::messages::KeyedRecord>, Result<SignalBatch, WorkFault>) {
+    fn work_on(
+        &self,
+        batch: &Arc<InputBatch>,
+    ) -> (Vec<crate::messages::KeyedRecord>, Result<SignalBatch, WorkFault>) {
         let mut records = Vec::new();
         let mut estate = self.estate();
         let estate = &mut *estate;
-        let fault = |e: crate::strategy::StrategyPanicked| WorkFault { reason: e.to_string(), restartable: true };
+        let fault =
+            |e: crate::strategy::StrategyPanicked| WorkFault { reason: e.to_string(), restartable: true };
         if std::mem::take(&mut estate.died)
             && let Err(panic) = estate.stage.restart(batch, &mut records)
         {

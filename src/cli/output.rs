@@ -27,7 +27,9 @@ pub fn answer(text: &str) -> io::Result<()> {
 #[must_use]
 pub fn progress_bar(length: Option<u64>) -> ProgressBar {
     let bar = match length {
-        Some(length) => ProgressBar::new(length).with_style(style("{bar:32} {human_pos}/{human_len} {msg} {elapsed}")),
+        Some(length) => {
+            ProgressBar::new(length).with_style(style("{bar:32} {human_pos}/{human_len} {msg} {elapsed}"))
+        }
         None => ProgressBar::new_spinner().with_style(style("{spinner} {human_pos} {msg} {elapsed}")),
     };
     let _ = BAR.set(bar.clone());
@@ -86,6 +88,7 @@ pub fn init_logging(level: &str) {
         .with_writer(LogWriter)
         .with_timer(UtcTime)
         .with_target(false)
+        .with_ansi(std::io::IsTerminal::is_terminal(&io::stderr()))
         .try_init();
 }
 

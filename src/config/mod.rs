@@ -20,7 +20,7 @@ pub use load::{ENV_PATH, Layers, find_file, load};
 pub use nearest::nearest;
 pub use render::{render_default_file, render_json, render_text};
 pub use resolved::{Config, Origin};
-pub use schema::{Allowed, Broken, Instances, KeySpec, Rule, Schema, SectionSpec};
+pub use schema::{Allowed, Broken, Instance, Instances, KeySpec, Rule, Schema, SectionSpec};
 pub use value::Value;
 
 #[cfg(test)]

@@ -158,6 +158,9 @@ pub struct SectionSpec {
     pub instances: Option<Instances>,
 }
 
+/// An instance of a section by name, with the values that differ from the keys' defaults.
+pub type Instance = (String, Vec<(String, Value)>);
+
 /// The instances of a section.
 #[derive(Debug, Clone)]
 pub struct Instances {
@@ -167,7 +170,7 @@ pub struct Instances {
     pub check: fn(&str) -> Result<(), String>,
     /// The shipped ones, with the values that differ from the keys' defaults. An unlisted
     /// instance takes the keys' defaults.
-    pub shipped: Vec<(String, Vec<(String, Value)>)>,
+    pub shipped: Vec<Instance>,
 }
 
 type Check = dyn Fn(&Config) -> Vec<Broken> + Send + Sync;

@@ -3,9 +3,9 @@
 mod gate;
 mod lifecycle;
 mod paper;
+mod stage;
 #[cfg(test)]
 mod testing;
-mod stage;
 mod venue;
 
 pub use gate::{GateShut, HaltGate, Permit, Tripped};
@@ -14,5 +14,5 @@ pub use lifecycle::{
     transition, transition_table_markdown,
 };
 pub use paper::{PaperParams, PaperParamsError, PaperVenue};
-pub use venue::Venue;
 pub use stage::ExecutionStage;
+pub use venue::Venue;

@@ -14,9 +14,7 @@ use rust_decimal::Decimal;
 
 use super::core::RiskCore;
 use super::{AccountError, ApprovedOrder, FillEffect};
-use crate::domain::{
-    Instrument, OrderId, OrderType, Quantity, Side, TargetPosition, TimeInForce, Timestamp,
-};
+use crate::domain::{Instrument, OrderId, OrderType, Quantity, Side, TargetPosition, TimeInForce, Timestamp};
 use crate::messages::{
     ClosedBar, DecisionKey, DecisionRecord, InputBatch, IntentReason, KeyedRecord, OrderIntent, OrderState,
     OrderUpdate, Purpose, Refusal, Signal, SignalBatch, SizingNote, Stage, StepRow, VenueReport,
@@ -327,7 +325,8 @@ impl RiskStage {
         }
         if let Some(input) = inputs.inputs.get(to) {
             // Rejected inputs may be older than what was seen: session time never goes back.
-            self.last = (input.number, if input.accepted { input.time().max(self.last.1) } else { self.last.1 });
+            self.last =
+                (input.number, if input.accepted { input.time().max(self.last.1) } else { self.last.1 });
         }
     }
 
@@ -444,7 +443,8 @@ impl RiskStage {
             return self.check(intent, sized.note, records);
         }
         // Too small to be an order: said like any other refusal, so that nobody wonders.
-        let detail = sized.note.as_ref().map_or_else(|| "size is nought".to_owned(), |note| note.bound_by.clone());
+        let detail =
+            sized.note.as_ref().map_or_else(|| "size is nought".to_owned(), |note| note.bound_by.clone());
         let wanted = sized.note.as_ref().map_or(Quantity::ZERO, |note| note.wanted);
         let intent = self.intent(side, wanted, Purpose::Entry, reason);
         let refusal = Refusal { result: OrderState::BlockedByRisk, reasons: Vec::new(), detail };
@@ -453,7 +453,13 @@ impl RiskStage {
         None
     }
 
-    fn intent(&mut self, side: Side, quantity: Quantity, purpose: Purpose, reason: IntentReason) -> OrderIntent {
+    fn intent(
+        &mut self,
+        side: Side,
+        quantity: Quantity,
+        purpose: Purpose,
+        reason: IntentReason,
+    ) -> OrderIntent {
         let id = OrderId(self.next_order);
         self.next_order += 1;
         let symbol = self.params.instrument.symbol;
@@ -476,7 +482,12 @@ impl RiskStage {
         }
     }
 
-    fn record_intent(&mut self, intent: &OrderIntent, sizing: Option<SizingNote>, records: &mut Vec<KeyedRecord>) {
+    fn record_intent(
+        &mut self,
+        intent: &OrderIntent,
+        sizing: Option<SizingNote>,
+        records: &mut Vec<KeyedRecord>,
+    ) {
         self.totals.generated += 1;
         self.since_row.generated += 1;
         let key = self.keys.next(intent.input, Stage::Intent);

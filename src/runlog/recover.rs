@@ -92,6 +92,12 @@ impl RecoveryReport {
     pub fn is_failure(&self) -> bool {
         matches!(self.outcome, Outcome::Corrupt { .. } | Outcome::AlreadyFinal(RunState::Corrupt))
     }
+
+    /// True when the folder was not in order before.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        !matches!(self.outcome, Outcome::AlreadyFinal(_))
+    }
 }
 
 /// Recovers one run, if nobody holds its lock.

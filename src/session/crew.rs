@@ -11,11 +11,12 @@ use tokio::sync::{oneshot, watch};
 use super::engine::Engine;
 use crate::actors::control::{Control, SessionControl};
 use crate::actors::execution::Execution;
+use crate::actors::gauges::SessionGauges;
 use crate::actors::guardian::{Guardian, GuardianParams, GuardianParts, Member, Respawn, SessionEnd};
 use crate::actors::lane::{Chaos, lane};
 use crate::actors::logger::{CommitPolicy, LogMessage, Logger, LoggerParts};
 use crate::actors::market_data::{MarketData, MarketParts};
-use crate::actors::risk_limit::{RiskLimit, RiskParts, SessionGauges};
+use crate::actors::risk_limit::{RiskLimit, RiskParts};
 use crate::actors::shell::{Shell, Work};
 use crate::actors::strategy::Strategy;
 use crate::clock::Clock;
@@ -182,7 +183,8 @@ async fn work(
     let respawn_strategy: Respawn = Box::new(move |events| start(successor.clone(), &home, &events));
     members.insert(Role::Strategy, start(strategy, &handle(Role::Strategy), &events));
     for (role, member) in &members {
-        let answer = tokio::time::timeout(START_TIMEOUT, member.ping.send(crate::messages::control::Ping)).await;
+        let answer =
+            tokio::time::timeout(START_TIMEOUT, member.ping.send(crate::messages::control::Ping)).await;
         if !matches!(answer, Ok(Ok(_))) {
             return Err(CrewError::NotStarted(*role));
         }
@@ -196,6 +198,7 @@ async fn work(
             out: inputs_out,
             log: log_out.clone(),
             stop: stop_seen,
+            gauges: Arc::clone(&parts.gauges),
             clock: Arc::clone(&parts.clock),
         }),
     };

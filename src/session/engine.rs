@@ -66,7 +66,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`]: what was decided before stands in `records`.
-    pub fn work(&mut self, batch: &Arc<InputBatch>, records: &mut Vec<KeyedRecord>) -> Result<(), EngineError> {
+    pub fn work(
+        &mut self,
+        batch: &Arc<InputBatch>,
+        records: &mut Vec<KeyedRecord>,
+    ) -> Result<(), EngineError> {
         let signals = loop {
             match self.strategy.process(batch, records) {
                 Ok(signals) => break signals,

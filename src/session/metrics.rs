@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Money, Quantity, RunId};
+use crate::messages::StepRow;
 use crate::risk::RiskStage;
 
 /// The figures at the end of a session, with the runbook's names.
@@ -82,6 +83,46 @@ impl SessionMetrics {
             last_signal: stage.desired().as_i8(),
             strategy_restarts: restarts,
             duration_seconds,
+        }
+    }
+}
+
+impl SessionMetrics {
+    /// What the last row of a journal and the sums over its rows prove, when the account itself
+    /// is gone. `totals` are orders generated, filled, blocked and rejected.
+    #[must_use]
+    pub fn of_last_row(
+        row: Option<&StepRow>,
+        start_balance: Money,
+        totals: (u64, u64, u64, u64),
+        max_drawdown: Decimal,
+        restarts: u32,
+        seconds: f64,
+    ) -> Self {
+        let (generated, executed, blocked, rejected) = totals;
+        let fill_rate = if generated == 0 { 0.0 } else { executed as f64 / generated as f64 };
+        let money = |of: fn(&StepRow) -> Money| row.map(of).unwrap_or_default();
+        Self {
+            steps: row.map_or(0, |row| row.step),
+            inputs: row.map_or(0, |row| row.input),
+            total_orders_generated: generated,
+            orders_executed: executed,
+            orders_blocked_risk: blocked,
+            orders_blocked_safety: 0,
+            orders_rejected: rejected,
+            orders_cancelled: 0,
+            fills: executed,
+            fill_rate,
+            realized_pnl: money(|row| row.realized_pnl),
+            unrealized_pnl: money(|row| row.unrealized_pnl),
+            fees_paid: money(|row| row.fees),
+            net_pnl: money(|row| row.realized_pnl + row.unrealized_pnl - row.fees),
+            equity: row.map_or(start_balance, |row| row.equity),
+            max_drawdown,
+            current_position: row.map(|row| row.position).unwrap_or_default(),
+            last_signal: row.map_or(0, |row| row.signal.as_i8()),
+            strategy_restarts: restarts,
+            duration_seconds: seconds,
         }
     }
 }

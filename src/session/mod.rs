@@ -4,5 +4,8 @@ pub mod assemble;
 pub mod crew;
 pub mod engine;
 pub mod metrics;
+pub mod plan;
+pub mod replay;
+pub mod run;
 pub mod schema;
 pub mod signals;

@@ -7,8 +7,8 @@ use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
 
 use crate::config::{Allowed, Broken, Config, KeySpec, Rule, Schema, SectionSpec, Value, base_sections};
 use crate::strategy::{
-    DefaultValue, ParameterKind, ParameterSpec, ParameterValue, Parameters, StrategyError, StrategySpec, find,
-    registry,
+    DefaultValue, ParameterKind, ParameterSpec, ParameterValue, Parameters, StrategyError, StrategySpec,
+    find, registry,
 };
 
 /// Everything that may be configured.
@@ -133,7 +133,10 @@ mod tests {
             std::fs::write(&path, &expected).unwrap();
         }
         let shipped = std::fs::read_to_string(&path).unwrap();
-        assert!(shipped == expected, "config/config.toml is out of date; PEAK_TRADE_BLESS=1 cargo test writes it anew");
+        assert!(
+            shipped == expected,
+            "config/config.toml is out of date; PEAK_TRADE_BLESS=1 cargo test writes it anew"
+        );
     }
 
     #[test]
@@ -141,14 +144,28 @@ mod tests {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/config.toml");
         let shipped = load(&schema(), &Layers { file: Some(path), ..Layers::default() }).unwrap();
         let compiled_in = load(&schema(), &Layers::default()).unwrap();
-        let all = ["environment", "shadow_paper", "live_risk", "paper_venue", "data_quality", "synthetic", "instrument", "shadow_paper_logging", "registry", "actors", "logging", "strategy"];
+        let all = [
+            "environment",
+            "shadow_paper",
+            "live_risk",
+            "paper_venue",
+            "data_quality",
+            "synthetic",
+            "instrument",
+            "shadow_paper_logging",
+            "registry",
+            "actors",
+            "logging",
+            "strategy",
+        ];
         assert_eq!(shipped.settings(&all), compiled_in.settings(&all));
     }
 
     #[test]
     fn the_limits_fit_the_runbook_s_grep() {
         let file = render_default_file(&schema());
-        let after: Vec<&str> = file.lines().skip_while(|line| *line != "[live_risk]").skip(1).take(15).collect();
+        let after: Vec<&str> =
+            file.lines().skip_while(|line| *line != "[live_risk]").skip(1).take(15).collect();
         for key in ["max_order_notional", "max_daily_loss_pct", "warning_threshold_factor"] {
             assert!(after.iter().any(|line| line.starts_with(key)), "{key} is not within 15 lines");
         }

@@ -2,12 +2,12 @@
 
 use super::composite::Plan;
 use super::error::StrategyError;
-use crate::config::nearest;
 use super::parameters::{ParameterSpec, Parameters, Resolved, Rule};
 use super::{
     Strategy, bollinger_bands, breakout_donchian, buy_and_hold, composite, ma_crossover, macd,
     mean_reversion, momentum, rsi_reversion, trend_following, vol_regime_filter,
 };
+use crate::config::nearest;
 
 /// How far a strategy is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -89,9 +89,8 @@ impl StrategyStage {
                 return Err(StrategyPanicked { input, message: "as recorded".to_owned() });
             }
             let strategy = &mut self.strategy;
-            let target = catch_unwind(AssertUnwindSafe(|| strategy.on_bar(&closed.bar))).map_err(|payload| {
-                StrategyPanicked { input, message: panic_text(&*payload) }
-            })?;
+            let target = catch_unwind(AssertUnwindSafe(|| strategy.on_bar(&closed.bar)))
+                .map_err(|payload| StrategyPanicked { input, message: panic_text(&*payload) })?;
             self.remember(closed.bar);
             // Warm-up bars are no steps: the first step compares with a flat start.
             let target = if closed.step == 0 { TargetPosition::Flat } else { target };
@@ -105,7 +104,11 @@ impl StrategyStage {
     ///
     /// # Errors
     /// [`StrategyPanicked`] when even the rebuilt one panics on old bars.
-    pub fn restart(&mut self, batch: &InputBatch, records: &mut Vec<KeyedRecord>) -> Result<(), StrategyPanicked> {
+    pub fn restart(
+        &mut self,
+        batch: &InputBatch,
+        records: &mut Vec<KeyedRecord>,
+    ) -> Result<(), StrategyPanicked> {
         let index = self.partial.len();
         let Some(closed) = batch.bars.get(index) else { return Ok(()) };
         let input = input_number(batch, closed.index);
@@ -138,7 +141,13 @@ impl StrategyStage {
         self.history.push_back(bar);
     }
 
-    fn speak(&mut self, batch: &InputBatch, index: usize, target: TargetPosition, records: &mut Vec<KeyedRecord>) {
+    fn speak(
+        &mut self,
+        batch: &InputBatch,
+        index: usize,
+        target: TargetPosition,
+        records: &mut Vec<KeyedRecord>,
+    ) {
         let changed = target != self.last_target;
         self.last_target = target;
         if changed {

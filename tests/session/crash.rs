@@ -19,31 +19,41 @@ fn sigkill_loses_no_acknowledged_event() {
     for round in 0..rounds() {
         let bench = Bench::new();
         let seed = round.to_string();
-        let mut child = bench.spawn(&["session", "run", "--seed", &seed, "--speed", "60000x", "--no-registry"]);
+        let mut child =
+            bench.spawn(&["session", "run", "--seed", &seed, "--speed", "60000x", "--no-registry"]);
         let run = eventually("the run folder appears", || bench.runs().into_iter().next());
-        let page = eventually("the heartbeat page appears", || HeartbeatReader::open(&run.join("heartbeat")).ok());
+        let page =
+            eventually("the heartbeat page appears", || HeartbeatReader::open(&run.join("heartbeat")).ok());
         // A random amount of progress rather than of time: instants spread over the whole run.
         let target = random.random_range(1..200);
         eventually("the journal acknowledges", || {
             let ended = child.try_wait().unwrap().is_some();
-            (ended || page.read().acknowledged >= target).then_some(())
+            (ended || page.read().unwrap().acknowledged >= target).then_some(())
         });
         child.kill().unwrap();
         child.wait().unwrap();
-        let acknowledged = page.read().acknowledged;
+        let acknowledged = page.read().unwrap().acknowledged;
         let id = run.file_name().unwrap().to_str().unwrap();
         let output = bench.run(&["recover", id, "--json"]);
         assert!(output.status.success(), "round {round}: {}", text(&output.stderr));
         let verified = bench.json(&["journal", "verify", id, "--json"]);
         let last = verified["last_seq"].as_u64().unwrap();
-        assert!(last >= acknowledged, "round {round}: {last} records are left of {acknowledged} acknowledged");
+        assert!(
+            last >= acknowledged,
+            "round {round}: {last} records are left of {acknowledged} acknowledged"
+        );
         let meta = bench.meta(&run);
         if meta["state"] == "crashed" {
             cut_short += 1;
             assert!(run.join("events.parquet").exists(), "round {round}");
             // What was decided before the crash is decided again, exactly.
             let replay = bench.run(&["replay", id]);
-            assert!(replay.status.success(), "round {round}: {}{}", text(&replay.stdout), text(&replay.stderr));
+            assert!(
+                replay.status.success(),
+                "round {round}: {}{}",
+                text(&replay.stdout),
+                text(&replay.stderr)
+            );
         }
         // Recovering twice changes nothing.
         let before = std::fs::read(run.join("meta.json")).unwrap();

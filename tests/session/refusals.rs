@@ -48,7 +48,16 @@ fn every_fault_of_a_configuration_is_named_at_once() {
     let output = bench.run(&["config", "check", "--config", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout) + &text(&output.stderr);
-    for word in ["bad.toml:2", "-5", "bad.toml:3", "max_daily_loss_pct", "fast_window", "slow_window", "bad.toml:10", "lots"] {
+    for word in [
+        "bad.toml:2",
+        "-5",
+        "bad.toml:3",
+        "max_daily_loss_pct",
+        "fast_window",
+        "slow_window",
+        "bad.toml:10",
+        "lots",
+    ] {
         assert!(said.contains(word), "{word:?} is missing in {said}");
     }
     // The session refuses the same file, and starts nothing.

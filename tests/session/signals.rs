@@ -32,7 +32,8 @@ fn sigterm_and_sigint_stop_in_order() {
         assert_eq!(meta["state"], "stopped");
         assert!(meta["exit_reason"].as_str().unwrap().contains(kind.as_str()), "{meta}");
         assert!(run.join("events.parquet").exists());
-        let verified = bench.json(&["journal", "verify", run.file_name().unwrap().to_str().unwrap(), "--json"]);
+        let verified =
+            bench.json(&["journal", "verify", run.file_name().unwrap().to_str().unwrap(), "--json"]);
         assert_eq!(verified["damage"], "none");
     }
 }

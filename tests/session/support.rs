@@ -22,7 +22,11 @@ impl Bench {
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_peak"));
-        command.args(args).current_dir(self.path()).env_remove("PEAK_TRADE_CONFIG_PATH").env_remove("RUST_LOG");
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_remove("PEAK_TRADE_CONFIG_PATH")
+            .env_remove("RUST_LOG");
         command
     }
 
