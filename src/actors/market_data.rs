@@ -15,8 +15,8 @@ use super::logger::LogMessage;
 use super::shell::{Progress, Work, WorkFault};
 use crate::clock::Clock;
 use crate::market::{MarketStage, Pacer, Source, SourceState};
-use crate::messages::InputBatch;
 use crate::messages::control::Role;
+use crate::messages::{InputBatch, issue_records};
 
 /// How long the actor waits for a real-time source that has nothing to tell.
 const IDLE_POLL: Duration = Duration::from_millis(50);
@@ -102,7 +102,7 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
             lines.warn(&issue.kind);
         }
         parts.gauges.data_gaps.store(parts.stage.counts().gaps, Ordering::Relaxed);
-        let findings: Vec<_> = batch.issue_records().collect();
+        let findings: Vec<_> = issue_records(&batch.issues).collect();
         let batch = Arc::new(batch);
         parts.log.send(LogMessage::Inputs(Arc::clone(&batch))).await?;
         if !findings.is_empty() {

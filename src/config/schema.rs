@@ -138,6 +138,9 @@ pub struct KeySpec {
     pub doc: String,
 }
 
+/// An instance of a section by name, with the values that differ from the keys' defaults.
+pub type Instance = (String, Vec<(String, Value)>);
+
 /// One section. A section with instances (`[instrument."BTC/EUR"]`) names the ones that are
 /// shipped, and allows more by the same keys.
 #[derive(Debug, Clone)]
@@ -150,13 +153,15 @@ pub struct SectionSpec {
     pub keys: Vec<KeySpec>,
     /// `Some` for a section with instances: the shipped ones, with the values that differ from
     /// the keys' defaults. An unlisted instance takes the keys' defaults.
-    pub instances: Option<Vec<(String, Vec<(String, Value)>)>>,
+    pub instances: Option<Vec<Instance>>,
 }
+
+type Check = dyn Fn(&Config) -> Vec<Broken> + Send + Sync;
 
 /// What several keys must satisfy together.
 #[derive(Clone)]
 pub struct Rule {
-    check: Arc<dyn Fn(&Config) -> Vec<Broken> + Send + Sync>,
+    check: Arc<Check>,
 }
 
 /// A rule that does not hold.

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::assemble::{AssembleError, engine_of_header};
+use super::assemble::AssembleError;
 use super::engine::Engine;
+use super::plan::engine_of_header;
 use crate::domain::{MarketEvent, OrderId, Timestamp};
 use crate::execution::HaltGate;
 use crate::messages::{
     DecisionKey, DecisionRecord, ExternalInput, InputBatch, KeyedRecord, OrderState, SessionHeader, Stage,
+    issue_records,
 };
 use crate::runlog::{Decisions, RunLogError, decisions};
 
@@ -257,7 +259,7 @@ fn inputs_and_findings(batch: &Arc<InputBatch>) -> Vec<KeyedRecord> {
         key: DecisionKey { input: input.number, stage: Stage::Input, index: 0 },
         record: DecisionRecord::Input(*input),
     });
-    inputs.chain(batch.issue_records()).collect()
+    inputs.chain(issue_records(&batch.issues)).collect()
 }
 
 fn fault_as_difference(fault: &str) -> Difference {

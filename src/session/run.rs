@@ -423,5 +423,5 @@ fn metrics_of_journal(desk: &Desk, restarts: u32, seconds: f64) -> SessionMetric
     if let Err(fault) = read {
         tracing::error!("the journal's figures could not be read: {fault}");
     }
-    SessionMetrics::of_last_row(last.as_ref(), totals, max_drawdown, restarts, seconds)
+    SessionMetrics::of_last_row(last.as_ref(), desk.start_balance, totals, max_drawdown, restarts, seconds)
 }

@@ -1,6 +1,8 @@
 //! Sessions through the real binary and through the library: what an operator sees, and what
 //! survives.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod crash;
 mod default_run;
 mod determinism;
