@@ -16,6 +16,9 @@ fn decided(scene: &Scene) -> Vec<(u64, Side, Purpose)> {
     scene.intents().iter().map(|i| (i.input, i.side, i.purpose)).collect()
 }
 
+/// Positions of about 500, half the largest order, so that an exit is one order.
+const SMALL: (&str, &str) = ("shadow_paper.position_fraction", "0.05");
+
 /// Entry at bar 3, exit at the end; the shipped configuration lets both out.
 fn rise_of_ten_per_cent(prices: &[i64]) {
     let mut targets = vec![0, 0, 1];
@@ -60,7 +63,7 @@ fn entry_and_exit_both_execute_although_the_price_rose_ten_per_cent_at_once() {
 
 #[test]
 fn a_reversal_is_a_close_and_then_an_entry_after_the_close_has_filled() {
-    let mut scene = Scene::new(&[0, 1, 1, 1, -1], &[]);
+    let mut scene = Scene::new(&[0, 1, 1, 1, -1], &[SMALL]);
     scene.bars(&[50_000; 8]);
     assert_eq!(
         decided(&scene),
@@ -70,7 +73,7 @@ fn a_reversal_is_a_close_and_then_an_entry_after_the_close_has_filled() {
     assert_eq!(filled, [3, 6, 7]);
     assert!(scene.position() < Decimal::ZERO);
     // And back.
-    let mut scene = Scene::new(&[-1, -1, -1, 1], &[]);
+    let mut scene = Scene::new(&[-1, -1, -1, 1], &[SMALL]);
     scene.bars(&[50_000; 7]);
     assert_eq!(
         decided(&scene),
@@ -82,7 +85,7 @@ fn a_reversal_is_a_close_and_then_an_entry_after_the_close_has_filled() {
 #[test]
 fn entries_wait_after_a_gap_and_exits_do_not() {
     for (hold, expected) in [("0", 4), ("1", 5), ("3", 7)] {
-        let set = [("data_quality.gap_hold_bars", hold)];
+        let set = [SMALL, ("data_quality.gap_hold_bars", hold)];
         let mut scene = Scene::new(&[0, 0, 0, 1], &set);
         scene.bars(&[50_000; 3]);
         scene.gap(5);
@@ -101,7 +104,7 @@ fn entries_wait_after_a_gap_and_exits_do_not() {
 #[test]
 fn an_order_that_waits_over_a_long_gap_fills_at_the_open_after_it_and_nothing_is_stale() {
     // Two hours: sixty times the oldest price allowed. The bar after it brings a fresh price.
-    let mut scene = Scene::new(&[0, 1, 1, 0, 0, 1], &[]);
+    let mut scene = Scene::new(&[0, 1, 1, 0, 0, 1], &[SMALL]);
     scene.bars(&[50_000; 2]);
     scene.gap(120);
     scene.bar_between(51_000, 51_500);
@@ -160,9 +163,9 @@ fn a_change_of_mind_cancels_the_rest_and_then_the_exit_goes_out() {
 
 #[test]
 fn an_exit_under_way_is_called_back_when_the_position_is_wanted_after_all() {
-    let mut scene = Scene::new(&[0, 1, 1, 1, 1, 1, 0, 1], &[]).volume("0.05");
+    let mut scene = Scene::new(&[0, 1, 1, 1, 1, 1, 0, 1], &[SMALL]).volume("0.05");
     scene.bars(&[50_000; 9]);
-    // Bought 4 × 0.005 (the last a little less), sold 0.005 once at bar 8, then the rest stays.
+    // Bought 2 × 0.005, sold 0.005 once at bar 8, then the rest stays.
     let exit = &scene.intents()[1];
     assert_eq!((exit.input, exit.purpose), (7, Purpose::Exit));
     let cancelled = scene.updates(OrderState::Cancelled);
@@ -173,7 +176,7 @@ fn an_exit_under_way_is_called_back_when_the_position_is_wanted_after_all() {
 
 #[test]
 fn a_blocked_entry_is_said_once_and_not_retried_every_bar() {
-    let set = [("live_risk.max_daily_loss_abs", "0.01")];
+    let set = [SMALL, ("live_risk.max_daily_loss_abs", "0.01")];
     // The round trip costs fees, which are a loss.
     let mut scene = Scene::new(&[1, 0, 0, 1, 1, 1, 1, 0, 1], &set);
     scene.bars(&[50_000; 12]);
