@@ -16,7 +16,7 @@ use super::requests::{ExecutionReply, ExecutionRequest, OrderTotals, RiskStep};
 use super::{AccountError, ApprovedOrder, FillEffect};
 use crate::domain::{Instrument, OrderId, OrderType, Quantity, Side, TargetPosition, TimeInForce, Timestamp};
 use crate::messages::{
-    ClosedBar, DecisionKey, DecisionRecord, InputBatch, IntentReason, KeyedRecord, OrderIntent, OrderState,
+    ClosedBar, DecisionKey, DecisionRecord, Input, InputBatch, IntentReason, KeyedRecord, OrderIntent, OrderState,
     OrderUpdate, Purpose, Refusal, Signal, SignalBatch, SizingNote, Stage, StepRow, VenueReport,
 };
 
@@ -164,7 +164,16 @@ impl RiskStage {
                 Phase::Scan => {
                     let Some(batch) = self.batch.as_ref() else { return RiskStep::Done };
                     let inputs = Arc::clone(&batch.inputs);
-                    if self.cursor >= inputs.inputs.len() || self.fault.is_some() {
+                    if self.fault.is_some() {
+                        self.batch = None;
+                        return RiskStep::Done;
+                    }
+                    // One input may close two bars: the one before it and its own.
+                    if let Some(bar) = self.bar_closed_before_cursor(&inputs) {
+                        self.phase = Phase::Decide { bar: Some(bar) };
+                        continue;
+                    }
+                    if self.cursor >= inputs.inputs.len() {
                         self.batch = None;
                         return RiskStep::Done;
                     }
@@ -243,28 +252,31 @@ impl RiskStage {
                 self.core.mark(symbol, input.event.mark(), input.time());
             }
         }
+        // Rejected inputs may be older than what was seen, or wrong: session time is the newest
+        // accepted time, wherever batches and segments end.
+        let now = accepted().map(Input::time).fold(self.last.1, Timestamp::max);
         if let Some(input) = inputs.inputs.get(to) {
-            // Rejected inputs may be older than what was seen: session time never goes back.
-            self.last =
-                (input.number, if input.accepted { input.time().max(self.last.1) } else { self.last.1 });
+            self.last = (input.number, now);
         }
     }
 
     fn arrive(&mut self, inputs: &InputBatch, at: usize, reported: bool) {
         self.cursor = at + 1;
-        let bar = self.next_bar;
-        let on_bar = inputs.bars.get(bar).is_some_and(|closed| closed.index as usize == at);
-        self.phase = if on_bar {
-            self.next_bar += 1;
-            let closed = inputs.bars[bar];
-            let signal = self.batch.as_ref().and_then(|b| b.signals.get(bar)).copied();
-            self.take_signal(&closed, signal);
-            Phase::Decide { bar: Some(bar) }
-        } else if reported {
-            Phase::Decide { bar: None }
-        } else {
-            Phase::Scan
+        self.phase = match self.bar_closed_before_cursor(inputs) {
+            Some(bar) => Phase::Decide { bar: Some(bar) },
+            None if reported => Phase::Decide { bar: None },
+            None => Phase::Scan,
         };
+    }
+
+    /// The next bar, if an input closed it that was worked on already; its signal is taken.
+    fn bar_closed_before_cursor(&mut self, inputs: &InputBatch) -> Option<usize> {
+        let bar = self.next_bar;
+        let closed = *inputs.bars.get(bar).filter(|closed| (closed.index as usize) < self.cursor)?;
+        self.next_bar += 1;
+        let signal = self.batch.as_ref().and_then(|b| b.signals.get(bar)).copied();
+        self.take_signal(&closed, signal);
+        Some(bar)
     }
 
     fn take_signal(&mut self, closed: &ClosedBar, signal: Option<Signal>) {

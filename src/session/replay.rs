@@ -145,7 +145,7 @@ fn difference(old: Option<&KeyedRecord>, new: Option<&KeyedRecord>) -> Differenc
 #[derive(Default)]
 struct Outside {
     header: Option<SessionHeader>,
-    deaths: BTreeSet<u64>,
+    deaths: Vec<DecisionKey>,
     refused: BTreeSet<OrderId>,
 }
 
@@ -155,8 +155,8 @@ fn look_outside(journal: &Path) -> Result<Outside, RunLogError> {
     while let Some(record) = records.next_record()? {
         match record.record {
             DecisionRecord::Header(header) => outside.header = Some(*header),
-            DecisionRecord::External(ExternalInput::StrategyRestarted { skipped_input, .. }) => {
-                outside.deaths.insert(skipped_input);
+            DecisionRecord::External(ExternalInput::StrategyRestarted { .. }) => {
+                outside.deaths.push(record.key);
             }
             DecisionRecord::External(ExternalInput::GateRefused { orders }) => outside.refused.extend(orders),
             _ => {}
@@ -182,7 +182,7 @@ pub fn replay(journal: &Path, ended_in_order: bool) -> Result<ReplayReport, Repl
     let header = outside.header.ok_or(ReplayError::NoHeader)?;
     let mut engine = engine_of_header(&header, HaltGate::new())?;
     engine.max_restarts = u32::MAX;
-    engine.strategy.die_again(outside.deaths);
+    engine.strategy.die_again(outside.deaths.into_iter());
     engine.execution.refuse_again(outside.refused);
 
     let mut comparison = Comparison::default();
