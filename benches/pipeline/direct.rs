@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use peak_trade::actors::logger::CommitPolicy;
 use peak_trade::market::SourceState;
-use peak_trade::messages::SignalBatch;
+use peak_trade::messages::{SignalBatch, issue_records};
 use peak_trade::risk::{ExecutionRequest, OrderTotals, RiskStep};
 use peak_trade::session::crew::CrewParams;
 
@@ -20,7 +20,7 @@ pub fn run(mut run: Run, params: &CrewParams) -> OrderTotals {
         let state = run.source.next_batch(params.batch_max, &mut events).unwrap();
         let batch = Arc::new(engine.market.absorb(&events, run.clock.now()));
         run.journal.append_inputs(&batch).unwrap();
-        records.extend(batch.issue_records());
+        records.extend(issue_records(&batch.issues));
         let signals = engine.strategy.process(&batch, &mut records).unwrap();
         engine.risk.begin(SignalBatch { inputs: batch, signals });
         let mut reply = None;

@@ -8,7 +8,7 @@ use peak_trade::actors::logger::CommitPolicy;
 use peak_trade::clock::Clock;
 use peak_trade::execution::ExecutionStage;
 use peak_trade::market::{MarketStage, Source, SourceState};
-use peak_trade::messages::{InputBatch, KeyedRecord, SignalBatch};
+use peak_trade::messages::{InputBatch, KeyedRecord, SignalBatch, issue_records};
 use peak_trade::risk::{ExecutionReply, ExecutionRequest, OrderTotals, RiskStage, RiskStep};
 use peak_trade::session::crew::CrewParams;
 use peak_trade::session::engine::Engine;
@@ -96,7 +96,7 @@ async fn market_task(
         events.clear();
         let state = source.next_batch(batch_max, &mut events).unwrap();
         let batch = Arc::new(stage.absorb(&events, clock.now()));
-        let findings: Vec<_> = batch.issue_records().collect();
+        let findings: Vec<_> = issue_records(&batch.issues).collect();
         send(&log, Log::Inputs(Arc::clone(&batch))).await;
         say(&log, findings).await;
         send(&out, batch).await;

@@ -14,9 +14,9 @@ use super::line_budget::LineBudget;
 use super::logger::LogMessage;
 use super::shell::{Progress, Work, WorkFault};
 use crate::clock::Clock;
-use crate::market::{MarketStage, Pacer, Source, SourceState};
-use crate::messages::InputBatch;
+use crate::market::{MarketStage, Pacer, Source, SourceError, SourceState};
 use crate::messages::control::Role;
+use crate::messages::{InputBatch, issue_records};
 
 /// How long the actor waits for a real-time source that has nothing to tell.
 const IDLE_POLL: Duration = Duration::from_millis(50);
@@ -72,14 +72,12 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         }
         events.clear();
         let limit = if parts.pacer.is_paced() { 1 } else { parts.batch_max };
-        let state = parts
-            .source
-            .next_batch(limit, &mut events)
-            .map_err(|e| WorkFault::fatal(format!("source: {e}")))?;
+        let state = parts.source.next_batch(limit, &mut events);
         if events.is_empty() {
             match state {
-                SourceState::Ended => break,
-                SourceState::More => {
+                Err(fault) => return Err(source_fault(&fault)),
+                Ok(SourceState::Ended) => break,
+                Ok(SourceState::More) => {
                     let _ = tokio::time::timeout(IDLE_POLL, parts.stop.changed()).await;
                     continue;
                 }
@@ -102,7 +100,7 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
             lines.warn(&issue.kind);
         }
         parts.gauges.data_gaps.store(parts.stage.counts().gaps, Ordering::Relaxed);
-        let findings: Vec<_> = batch.issue_records().collect();
+        let findings: Vec<_> = issue_records(&batch.issues).collect();
         let batch = Arc::new(batch);
         parts.log.send(LogMessage::Inputs(Arc::clone(&batch))).await?;
         if !findings.is_empty() {
@@ -113,11 +111,18 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         // A source that always has something never makes this task wait: without this, whoever
         // shares the thread would get the batch only when the lane is full, and control too.
         tokio::task::yield_now().await;
-        if state == SourceState::Ended {
-            break;
+        match state {
+            // What came before the fault is valid and was passed on.
+            Err(fault) if !parts.stage.is_finished() => return Err(source_fault(&fault)),
+            Ok(SourceState::More) => {}
+            Ok(SourceState::Ended) | Err(_) => break,
         }
     }
     lines.close();
     parts.out.send(Flow::End).await?;
     Ok(())
+}
+
+fn source_fault(fault: &SourceError) -> WorkFault {
+    WorkFault::fatal(format!("source: {fault}"))
 }

@@ -1,8 +1,10 @@
-//! `peak journal digest|verify|show`.
+//! `peak journal digest|verify|events|show`.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use clap::Subcommand;
+use comfy_table::Table;
 use serde_json::json;
 
 use super::config::load_config;
@@ -10,7 +12,8 @@ use super::exit::{CliError, Exit};
 use super::recover::run_folder;
 use super::{GlobalArgs, output};
 use crate::domain::RunId;
-use crate::runlog::{Damage, JournalReader, ScanReport, digest, scan};
+use crate::messages::StepRow;
+use crate::runlog::{Damage, JournalReader, ScanReport, digest, for_each_step, scan};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
@@ -23,6 +26,14 @@ pub(super) enum JournalCommand {
     Verify {
         /// The run
         run_id: RunId,
+    },
+    /// Prints the newest bars of a run with signal, position and account; works while it runs
+    Events {
+        /// The run
+        run_id: RunId,
+        /// At most so many bars
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
     },
     /// Prints the records of a run, oldest first, one a line
     Show {
@@ -42,6 +53,7 @@ pub(super) fn run(global: &GlobalArgs, command: &JournalCommand) -> Result<Exit,
     output::init_logging(config.text("logging.level"));
     let (JournalCommand::Digest { run_id }
     | JournalCommand::Verify { run_id }
+    | JournalCommand::Events { run_id, .. }
     | JournalCommand::Show { run_id, .. }) = command;
     let journal = run_folder(&config, run_id)?.journal();
     match command {
@@ -61,6 +73,20 @@ pub(super) fn run(global: &GlobalArgs, command: &JournalCommand) -> Result<Exit,
             output::answer(&verified(run_id, &report, global.json))?;
             Ok(if report.damage == Damage::None { Exit::Done } else { Exit::Negative })
         }
+        JournalCommand::Events { limit, .. } => {
+            let mut rows = VecDeque::new();
+            for_each_step(&journal, |row| {
+                if rows.len() >= *limit {
+                    rows.pop_front();
+                }
+                rows.push_back(row);
+                Ok(())
+            })
+            .map_err(CliError::failed)?;
+            rows.truncate(*limit);
+            output::answer(&events(rows.iter(), global.json))?;
+            Ok(Exit::Done)
+        }
         JournalCommand::Show { from, limit, .. } => {
             let mut reader = JournalReader::open(&journal).map_err(CliError::failed)?;
             let mut text = String::new();
@@ -76,6 +102,49 @@ pub(super) fn run(global: &GlobalArgs, command: &JournalCommand) -> Result<Exit,
             Ok(Exit::Done)
         }
     }
+}
+
+fn events<'a>(rows: impl Iterator<Item = &'a StepRow>, as_json: bool) -> String {
+    if as_json {
+        let rows = rows.map(|row| {
+            json!({
+                "step": row.step,
+                "ts_bar": row.bar.open_time.to_rfc3339(),
+                "ts_event": row.ts_event.to_rfc3339(),
+                "price": row.bar.close,
+                "position_size": row.position,
+                "cash": row.cash,
+                "equity": row.equity,
+                "realized_pnl": row.realized_pnl,
+                "unrealized_pnl": row.unrealized_pnl,
+                "signal": row.signal.as_i8(),
+                "signal_changed": row.signal_changed,
+                "orders_generated": row.orders_generated,
+                "orders_filled": row.orders_filled,
+                "orders_rejected": row.orders_rejected,
+                "orders_blocked": row.orders_blocked,
+                "risk_reasons": row.risk_reasons,
+            })
+        });
+        return serde_json::Value::Array(rows.collect()).to_string();
+    }
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
+    table.set_header(["step", "bar", "price", "signal", "position", "equity", "orders", "filled", "blocked"]);
+    for row in rows {
+        table.add_row([
+            row.step.to_string(),
+            row.bar.open_time.to_rfc3339(),
+            row.bar.close.to_string(),
+            row.signal.as_i8().to_string(),
+            row.position.to_string(),
+            row.equity.rounded(2).to_string(),
+            row.orders_generated.to_string(),
+            row.orders_filled.to_string(),
+            row.orders_blocked.to_string(),
+        ]);
+    }
+    table.to_string()
 }
 
 fn verified(run_id: &RunId, report: &ScanReport, as_json: bool) -> String {

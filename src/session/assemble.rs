@@ -1,18 +1,17 @@
 //! The core of a session, built of settings: the same for a run, a replay and a bench.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
 use thiserror::Error;
 
 use super::engine::Engine;
-use super::plan::{core_settings, factory, recorded};
-use crate::domain::{Bps, Instrument, Money, Span, Timeframe, VolumeUnit};
+use crate::domain::{Bps, Instrument, Money, Span, Timeframe};
 use crate::execution::{ExecutionStage, HaltGate, PaperParams, PaperParamsError, PaperVenue};
 use crate::market::{AggregateError, MarketStage, SourceInfo, StageParams};
-use crate::messages::SessionHeader;
 use crate::risk::{CostAssumption, RiskCore, RiskLimits, RiskStage, RiskStageParams};
-use crate::strategy::{StrategyFactory, StrategyStage, find};
+use crate::strategy::{StrategyFactory, StrategyStage, panic_text};
 
 /// Why a session cannot be built.
 #[derive(Debug, Error)]
@@ -23,6 +22,9 @@ pub enum AssembleError {
     /// A parameter of the paper venue makes no sense.
     #[error(transparent)]
     Paper(#[from] PaperParamsError),
+    /// The strategy panicked before its first bar.
+    #[error("the strategy could not be made, it panicked: {0}")]
+    StrategyMaker(String),
     /// The configuration.
     #[error("{0}")]
     Settings(String),
@@ -110,35 +112,14 @@ pub fn engine(
         latency: settings.latency,
         fee_decimals: settings.fee_decimals,
     })?;
+    let symbol = settings.instrument.symbol;
+    let strategy = std::panic::catch_unwind(AssertUnwindSafe(|| StrategyStage::new(factory, symbol)))
+        .map_err(|payload| AssembleError::StrategyMaker(panic_text(&*payload)))?;
     Ok(Engine {
         market,
-        strategy: StrategyStage::new(factory, settings.instrument.symbol),
+        strategy,
         risk,
         execution: ExecutionStage::new(gate, Box::new(venue)),
         max_restarts: settings.max_restarts,
     })
-}
-
-/// Rebuilds the stages of a recorded run from its header.
-///
-/// # Errors
-/// This binary does not know a recorded key or value.
-pub fn engine_of_header(header: &SessionHeader, gate: Arc<HaltGate>) -> Result<Engine, AssembleError> {
-    let (config, limits, granularity) = recorded(header)?;
-    let settings = |e: &dyn std::fmt::Display| AssembleError::Settings(e.to_string());
-    let core = core_settings(&config, limits).map_err(|e| settings(&e))?;
-    let strategy = find(&header.strategy).map_err(|e| settings(&e))?;
-    let factory = factory(&config, strategy).map_err(|e| settings(&e))?;
-    let source = SourceInfo {
-        kind: "journal",
-        identity: header.source.clone(),
-        symbol: None,
-        granularity,
-        volume_unit: VolumeUnit::Base,
-        is_synthetic: false,
-        real_time: false,
-        expected_events: None,
-        notes: Vec::new(),
-    };
-    engine(&core, &source, factory, gate)
 }

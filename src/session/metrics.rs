@@ -93,6 +93,7 @@ impl SessionMetrics {
     #[must_use]
     pub fn of_last_row(
         row: Option<&StepRow>,
+        start_balance: Money,
         totals: (u64, u64, u64, u64),
         max_drawdown: Decimal,
         restarts: u32,
@@ -116,7 +117,7 @@ impl SessionMetrics {
             unrealized_pnl: money(|row| row.unrealized_pnl),
             fees_paid: money(|row| row.fees),
             net_pnl: money(|row| row.realized_pnl + row.unrealized_pnl - row.fees),
-            equity: money(|row| row.equity),
+            equity: row.map_or(start_balance, |row| row.equity),
             max_drawdown,
             current_position: row.map(|row| row.position).unwrap_or_default(),
             last_signal: row.map_or(0, |row| row.signal.as_i8()),

@@ -160,7 +160,10 @@ pub fn run(
     let outcome = match run_crew(parts, &plan.crew, attach) {
         Ok(outcome) => outcome,
         Err(fault) => {
-            close_desk(&mut desk, EndState::Failed, &fault.to_string(), None, clock.now())?;
+            derive_files(&desk.folder, desk.format)
+                .map(drop)
+                .and_then(|()| close_desk(&mut desk, EndState::Failed, &fault.to_string(), None, clock.now()))
+                .unwrap_or_else(|e| tracing::error!("{}: {e}", desk.folder.dir().display()));
             return Err(fault.into());
         }
     };
@@ -423,5 +426,5 @@ fn metrics_of_journal(desk: &Desk, restarts: u32, seconds: f64) -> SessionMetric
     if let Err(fault) = read {
         tracing::error!("the journal's figures could not be read: {fault}");
     }
-    SessionMetrics::of_last_row(last.as_ref(), totals, max_drawdown, restarts, seconds)
+    SessionMetrics::of_last_row(last.as_ref(), desk.start_balance, totals, max_drawdown, restarts, seconds)
 }

@@ -28,11 +28,11 @@ fn sigkill_loses_no_acknowledged_event() {
         let target = random.random_range(1..200);
         eventually("the journal acknowledges", || {
             let ended = child.try_wait().unwrap().is_some();
-            (ended || page.read().acknowledged >= target).then_some(())
+            (ended || page.read().unwrap().acknowledged >= target).then_some(())
         });
         child.kill().unwrap();
         child.wait().unwrap();
-        let acknowledged = page.read().acknowledged;
+        let acknowledged = page.read().unwrap().acknowledged;
         let id = run.file_name().unwrap().to_str().unwrap();
         let output = bench.run(&["recover", id, "--json"]);
         assert!(output.status.success(), "round {round}: {}", text(&output.stderr));

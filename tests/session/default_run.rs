@@ -18,9 +18,15 @@ fn the_default_run_ends_by_itself_with_fills_and_nothing_blocked() {
     assert_eq!(report["orders_executed"].as_u64(), report["total_orders_generated"].as_u64());
     let run = &bench.runs()[0];
     assert_eq!(run.to_str(), report["run_dir"].as_str());
-    for file in
-        ["meta.json", "summary.json", "journal.bin", "events.parquet", "orders.parquet", "fills.parquet"]
-    {
+    for file in [
+        "meta.json",
+        "summary.json",
+        "journal.bin",
+        "events.parquet",
+        "orders.parquet",
+        "fills.parquet",
+        "alerts.jsonl",
+    ] {
         assert!(run.join(file).exists(), "{file}");
     }
     let meta = bench.meta(run);
@@ -104,4 +110,21 @@ fn an_answer_into_a_closed_pipe_is_no_error() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(!text(&output.stderr).contains("panicked"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn what_somebody_should_look_at_is_in_alerts_jsonl() {
+    let bench = Bench::new();
+    let report = bench.json(&["session", "run", "--json", "--set", "live_risk.max_daily_loss_abs=1"]);
+    assert!(report["orders_blocked_risk"].as_u64().unwrap() > 0, "{report}");
+    let alerts = std::fs::read_to_string(bench.runs()[0].join("alerts.jsonl")).unwrap();
+    let alerts: Vec<serde_json::Value> =
+        alerts.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(alerts.len() as u64, report["orders_blocked_risk"].as_u64().unwrap());
+    let message = alerts[0]["message"].as_str().unwrap();
+    assert!(message.contains("max_daily_loss_abs reached ("), "{message}");
+    assert!(message.contains(">= 1)"), "{message}");
+    assert_eq!(alerts[0]["rule_id"], "risk_blocked");
+    assert_eq!(alerts[0]["run_id"], report["run_id"]);
+    assert!(alerts[0]["timestamp"].as_str().unwrap().starts_with("2024-01-"));
 }

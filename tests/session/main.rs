@@ -1,12 +1,16 @@
 //! Sessions through the real binary and through the library: what an operator sees, and what
 //! survives.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod crash;
 mod default_run;
 mod determinism;
 mod faults;
+mod lab;
 mod real_candles;
 mod refusals;
+mod scenarios;
 mod signals;
 mod supervision;
 mod support;

@@ -6,6 +6,7 @@
 //! Memory: steps and fills are streamed; of orders one row each is held (about 300 bytes), since
 //! a late fill may change an old one.
 
+mod alerts;
 mod events;
 mod orders;
 mod table;
@@ -93,6 +94,7 @@ pub fn derive_files(folder: &RunFolder, format: TableFormat) -> Result<DerivedFi
         }
         Ok(())
     })?;
+    alerts::write(&journal, &folder.alerts(), &folder.name())?;
     let order_count = write_table(&orders, format, &orders::ORDERS, |table| book.put(table))?;
     Ok(DerivedFiles { events, orders, fills, steps: step_count, order_count, fill_count, damage })
 }
