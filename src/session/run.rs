@@ -59,7 +59,7 @@ pub enum SessionError {
 
 /// Makes the file under a journal; tests put faults here.
 pub type MakeJournalFile =
-    Box<dyn FnOnce(&std::path::Path) -> Result<Box<dyn JournalFile + Send>, RunLogError>>;
+    Box<dyn FnOnce(&std::path::Path) -> Result<Box<dyn JournalFile + Send>, RunLogError> + Send>;
 
 /// What belongs to one run and is not configuration.
 pub struct RunOptions {

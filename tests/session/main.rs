@@ -12,5 +12,6 @@ mod real_candles;
 mod refusals;
 mod scenarios;
 mod signals;
+mod stand;
 mod supervision;
 mod support;
