@@ -16,8 +16,8 @@ use super::requests::{ExecutionReply, ExecutionRequest, OrderTotals, RiskStep};
 use super::{AccountError, ApprovedOrder, FillEffect};
 use crate::domain::{Instrument, OrderId, OrderType, Quantity, Side, TargetPosition, TimeInForce, Timestamp};
 use crate::messages::{
-    ClosedBar, DecisionKey, DecisionRecord, Input, InputBatch, IntentReason, KeyedRecord, OrderIntent, OrderState,
-    OrderUpdate, Purpose, Refusal, Signal, SignalBatch, SizingNote, Stage, StepRow, VenueReport,
+    ClosedBar, DecisionKey, DecisionRecord, Input, InputBatch, IntentReason, KeyedRecord, OrderIntent,
+    OrderState, OrderUpdate, Purpose, Refusal, Signal, SignalBatch, SizingNote, Stage, StepRow, VenueReport,
 };
 
 /// Settings of the stage.

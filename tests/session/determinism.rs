@@ -2,14 +2,16 @@
 //! confirms it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use peak_trade::actors::lane::Chaos;
+use peak_trade::domain::{Bar, TargetPosition, Timestamp};
 use peak_trade::messages::{DecisionRecord, KeyedRecord, OrderState};
 use peak_trade::runlog::journal::JournalRecord;
 use peak_trade::runlog::{JournalReader, JournalWriter};
 use peak_trade::session::replay::{ReplayReport, replay};
 use peak_trade::session::run::{RunOptions, run};
-use peak_trade::strategy::registry;
+use peak_trade::strategy::{Strategy, registry};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rust_decimal::Decimal;
@@ -151,9 +153,9 @@ fn the_damaged_data_is_damaged_in_every_way() {
     let lab = damaged();
     let records = lab.run().records();
     for word in ["Gap", "Duplicate", "OutOfOrder", "NonPositive", "Jump"] {
-        let found = records
-            .iter()
-            .any(|r| matches!(&r.record, DecisionRecord::Data(d) if format!("{:?}", d.kind).starts_with(word)));
+        let found = records.iter().any(
+            |r| matches!(&r.record, DecisionRecord::Data(d) if format!("{:?}", d.kind).starts_with(word)),
+        );
         assert!(found, "{word}");
     }
     // Orders stay open over many bars, and some are called back half filled.
@@ -213,8 +215,9 @@ fn another_seed_or_one_other_limit_gives_another_digest() {
 fn every_strategy_runs_replays_and_keeps_its_books() {
     for spec in registry() {
         let lab = Lab::new(&[("shadow_paper.strategy", spec.key), ("shadow_paper.bars", "5200")])
-            // By default it waits for a close 5 % below the band: no minute falls that far.
-            .with("strategy.bollinger_bands.entry_threshold", "1");
+            // Their defaults wait for more than a minute brings: 5 % below the band, 2 % in 20 bars.
+            .with("strategy.bollinger_bands.entry_threshold", "1")
+            .with("strategy.momentum_1h.entry_threshold", "0.005");
         let run = lab.run();
         assert_eq!(run.report.status, "completed", "{}: {}", spec.key, run.report.exit_reason);
         assert_eq!(run.report.metrics.steps, 5_000, "{}", spec.key);
@@ -316,7 +319,7 @@ fn a_run_that_is_stopped_or_killed_in_the_middle_is_confirmed() {
             let lab = synthetic().with("shadow_paper.bars", "0").with("actors.batch_max", "16");
             let plan = lab.plan();
             let options = RunOptions::new();
-            let gauges = std::sync::Arc::clone(&options.gauges);
+            let gauges = Arc::clone(&options.gauges);
             let mut watcher = None;
             let report = run(plan, options, |control| {
                 let control = control.clone();
@@ -343,12 +346,64 @@ fn a_run_that_is_stopped_or_killed_in_the_middle_is_confirmed() {
     }
 }
 
+/// Dies on the bars that open at these times.
+struct Mortal {
+    inner: Box<dyn Strategy>,
+    deaths: Vec<Timestamp>,
+}
+
+impl Strategy for Mortal {
+    fn key(&self) -> &'static str {
+        self.inner.key()
+    }
+
+    fn on_bar(&mut self, bar: &Bar) -> TargetPosition {
+        assert!(!self.deaths.contains(&bar.open_time), "it dies on this bar");
+        self.inner.on_bar(bar)
+    }
+
+    fn is_warm(&self) -> bool {
+        self.inner.is_warm()
+    }
+
+    fn min_bars(&self) -> usize {
+        self.inner.min_bars()
+    }
+}
+
+#[test]
+fn a_run_whose_strategy_was_restarted_is_confirmed() {
+    let lab = damaged_quarters();
+    let steps = rows(&lab.run().records());
+    // One input closes both bars of a pair: each of them alone, and both, may be deadly.
+    let pair = steps.windows(2).find(|pair| pair[0].input == pair[1].input).unwrap();
+    let (first, second) = (pair[0].bar.open_time, pair[1].bar.open_time);
+    let other = steps[steps.len() / 2].bar.open_time;
+    for deaths in [vec![first], vec![second], vec![first, second], vec![other]] {
+        let mortal = |arbiters: usize, batch_max: usize| {
+            let deaths = deaths.clone();
+            lab.run_with(move |plan| {
+                plan.crew.arbiters = arbiters;
+                plan.crew.batch_max = batch_max;
+                plan.crew.chaos = Chaos::seeded(5);
+                let factory = Arc::clone(&plan.factory);
+                plan.factory =
+                    Arc::new(move || Box::new(Mortal { inner: factory(), deaths: deaths.clone() }));
+            })
+        };
+        let run = mortal(3, 1024);
+        assert_eq!(run.report.status, "completed", "{}", run.report.exit_reason);
+        assert_eq!(run.report.metrics.strategy_restarts as usize, deaths.len());
+        run.confirm();
+        assert_eq!(mortal(1, 7).digest(), run.digest());
+    }
+}
+
 #[test]
 fn the_command_confirms_and_digests() {
     let bench = Bench::new();
     let args = ["session", "run", "--json", "--steps", "2000"];
-    let ids: Vec<String> =
-        (0..2).map(|_| bench.json(&args)["run_id"].as_str().unwrap().to_owned()).collect();
+    let ids: Vec<String> = (0..2).map(|_| bench.json(&args)["run_id"].as_str().unwrap().to_owned()).collect();
     let digest = |id: &str| bench.json(&["journal", "digest", id, "--json"])["digest"].clone();
     assert_eq!(digest(&ids[0]), digest(&ids[1]));
     let replayed = bench.json(&["replay", &ids[0], "--json"]);

@@ -183,9 +183,8 @@ impl Scene {
         let plan = lab.plan();
         let gate = HaltGate::new();
         let targets = targets.to_vec();
-        let factory = Arc::new(move || -> Box<dyn Strategy> {
-            Box::new(Script { targets: targets.clone(), bar: 0 })
-        });
+        let factory =
+            Arc::new(move || -> Box<dyn Strategy> { Box::new(Script { targets: targets.clone(), bar: 0 }) });
         let engine = engine(&plan.settings, plan.source.info(), factory, Arc::clone(&gate)).unwrap();
         let minute = 19_700 * 1_440 + 720;
         Self { engine, gate, records: Vec::new(), minute, volume: Decimal::from(1_000) }

@@ -148,12 +148,22 @@ impl Book {
 
     /// The close of a candle: what is wanted is decided on.
     fn close(&mut self, close: Decimal, wanted: i8, entry_is_due: &mut bool) {
-        let sign = |n: Decimal| if n.is_zero() { 0 } else if n.is_sign_positive() { 1 } else { -1 };
+        let sign = |n: Decimal| {
+            if n.is_zero() {
+                0
+            } else if n.is_sign_positive() {
+                1
+            } else {
+                -1
+            }
+        };
         let (held, before) = (sign(self.position), self.waiting.len());
         // Entries the other way, and exits from what is wanted again, are called back.
-        self.waiting.retain(|(buy, entry, _)| {
-            if *entry { wanted == if *buy { 1 } else { -1 } } else { held != wanted }
-        });
+        self.waiting.retain(
+            |(buy, entry, _)| {
+                if *entry { wanted == if *buy { 1 } else { -1 } } else { held != wanted }
+            },
+        );
         assert!(self.waiting.len() <= before);
         if !self.waiting.is_empty() {
             return;
@@ -320,8 +330,19 @@ fn the_issue_s_command_by_the_binary() {
     let bench = Bench::new();
     let source = format!("replay:{}", path.display());
     let report = bench.json(&[
-        "session", "run", "--strategy", "ma_crossover", "--symbol", "BTC/EUR", "--timeframe", "15m", "--source",
-        &source, "--speed", "max", "--json",
+        "session",
+        "run",
+        "--strategy",
+        "ma_crossover",
+        "--symbol",
+        "BTC/EUR",
+        "--timeframe",
+        "15m",
+        "--source",
+        &source,
+        "--speed",
+        "max",
+        "--json",
     ]);
     assert_eq!(report["status"], "completed");
     assert_eq!(report["inputs"], 8_831);
@@ -376,12 +397,11 @@ fn recorded_trades_make_minutes() {
 
 /// A file like the one that pandas writes by default: int64 and double columns, snappy.
 fn snappy_file(path: &Path, rows: &[Vec<f64>]) {
-    let column = |n: usize| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| row[n]).collect::<Float64Array>())
-    };
+    let column = |n: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row[n]).collect::<Float64Array>()) };
     let time: ArrayRef = Arc::new(rows.iter().map(|row| row[0] as i64).collect::<Int64Array>());
     let mut columns = vec![("time", time)];
-    columns.extend(["open", "high", "low", "close", "volume"].into_iter().zip(1..).map(|(n, i)| (n, column(i))));
+    columns
+        .extend(["open", "high", "low", "close", "volume"].into_iter().zip(1..).map(|(n, i)| (n, column(i))));
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let file = std::fs::File::create(path).unwrap();

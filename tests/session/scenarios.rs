@@ -199,7 +199,13 @@ fn a_blocked_entry_is_said_once_and_not_retried_every_bar() {
 fn a_block_is_logged_in_the_operators_words() {
     let bench = Bench::new();
     let output = bench.run(&[
-        "session", "run", "--json", "--steps", "3000", "--set", "live_risk.max_daily_loss_abs=0.01",
+        "session",
+        "run",
+        "--json",
+        "--steps",
+        "3000",
+        "--set",
+        "live_risk.max_daily_loss_abs=0.01",
     ]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stderr);
