@@ -29,6 +29,8 @@ pub struct ExecutionCommand {
 /// The work of the execution actor.
 pub struct Execution {
     stage: Rc<RefCell<ExecutionStage>>,
+    /// What happened and is not in the logger's lane yet: a poison may come while it waits for room.
+    unlogged: Rc<RefCell<Vec<KeyedRecord>>>,
     gate: Arc<HaltGate>,
     lane: LaneReceiver<ExecutionCommand>,
     replies: LaneSender<ExecutionReply>,
@@ -44,7 +46,7 @@ impl Execution {
         replies: LaneSender<ExecutionReply>,
         log: LaneSender<LogMessage>,
     ) -> Self {
-        Self { stage: Rc::new(RefCell::new(stage)), gate, lane, replies, log }
+        Self { stage: Rc::new(RefCell::new(stage)), unlogged: Rc::default(), gate, lane, replies, log }
     }
 }
 
@@ -52,17 +54,19 @@ impl Work for Execution {
     const ROLE: Role = Role::Execution;
 
     fn run(&mut self, progress: Progress) -> LocalBoxFuture<'static, Result<(), WorkFault>> {
-        let (stage, gate) = (Rc::clone(&self.stage), Arc::clone(&self.gate));
+        let (stage, unlogged, gate) =
+            (Rc::clone(&self.stage), Rc::clone(&self.unlogged), Arc::clone(&self.gate));
         let (lane, replies, log) = (self.lane.clone(), self.replies.clone(), self.log.clone());
         async move {
             while let Some(command) = lane.recv().await {
                 if !on_disk(command.durable, &command.request).await {
                     gate.trip("journal", "an intent could not be made durable");
                 }
-                let mut records = Vec::new();
-                let reply = stage.borrow_mut().handle(command.request, &mut records);
-                if !records.is_empty() {
-                    log.send(LogMessage::decisions(records)).await?;
+                let reply = stage.borrow_mut().handle(command.request, &mut unlogged.borrow_mut());
+                let anything = !unlogged.borrow().is_empty();
+                if anything {
+                    let room = log.reserve().await?;
+                    room.send(LogMessage::decisions(unlogged.take()));
                 }
                 let fault = stage.borrow().fault().map(ToString::to_string);
                 if let Some(fault) = fault {
@@ -78,18 +82,13 @@ impl Work for Execution {
     }
 
     fn poison(&mut self, poison: &Poison) -> Poisoned {
-        let mut records: Vec<KeyedRecord> = Vec::new();
+        let mut records = self.unlogged.take();
         let mut stage = self.stage.borrow_mut();
         let before = stage.open_orders() as u64;
         stage.cancel_everything(&poison.reason, &mut records);
         let still_open = stage.open_orders() as u64;
-        // A kill never waits for the disk: if the logger's lane is full, the report still counts.
-        if !records.is_empty() && self.log.try_send(LogMessage::decisions(records)).is_err() {
-            tracing::error!(
-                "the cancels of the kill could not be journaled: the logger's lane is full or closed"
-            );
-        }
-        Poisoned { cancelled: before.saturating_sub(still_open), still_open }
+        // A kill never waits for the disk: the guardian journals the records once all have halted.
+        Poisoned { records, cancelled: before.saturating_sub(still_open), still_open }
     }
 }
 

@@ -72,6 +72,10 @@ pub struct Guardian {
     params: GuardianParams,
     members: BTreeMap<Role, Member>,
     missed: BTreeMap<Role, u32>,
+    /// Remarks that found no room in the logger's lane yet.
+    unlogged: Vec<OperationalRecord>,
+    /// Turns true when nobody will seal the journal.
+    logger_gone: watch::Sender<bool>,
     respawn_strategy: Respawn,
     restarts: u32,
     stop: watch::Sender<bool>,
@@ -115,6 +119,8 @@ impl Guardian {
             params: parts.params,
             members: parts.members,
             missed: BTreeMap::new(),
+            unlogged: Vec::new(),
+            logger_gone: watch::Sender::new(false),
             respawn_strategy: parts.respawn_strategy,
             restarts: 0,
             stop: parts.stop,
@@ -129,21 +135,32 @@ impl Guardian {
         }
     }
 
-    fn note(&self, record: OperationalRecord) {
-        // Operational records are remarks: a full lane may drop one, but not in silence.
-        if self.log.try_send(LogMessage::Operational(record)).is_err() {
-            tracing::warn!("an operational record was dropped: the logger's lane is full or closed");
+    /// Journals a remark; one that finds the lane full goes with the next, or before the seal.
+    fn note(&mut self, record: OperationalRecord) {
+        self.unlogged.push(record);
+        let mut waiting = std::mem::take(&mut self.unlogged).into_iter();
+        while let Some(record) = waiting.next() {
+            if let Err(LogMessage::Operational(record)) = self.log.try_send(LogMessage::Operational(record)) {
+                self.unlogged.push(record);
+                self.unlogged.extend(waiting);
+                return;
+            }
         }
     }
 
     /// Lets what is queued be worked off, then ends.
-    fn drain(&mut self, state: EndState, reason: String, ctx: &mut Context<Self>) {
+    fn drain(&mut self, state: EndState, reason: String) {
         if self.stage != Stage::Running {
             return;
         }
         self.stage = Stage::Draining;
         self.end = (state, reason);
         let _ = self.stop.send(true);
+    }
+
+    /// Somebody waits for the end: past its time the stop becomes a kill. A source that ended by
+    /// itself has no such limit; a slow strategy may take its time over what is queued.
+    fn limit_stop(&mut self, ctx: &mut Context<Self>) {
         ctx.run_later(self.params.stop_timeout, |guardian, ctx| {
             if guardian.stage == Stage::Draining {
                 let reason = format!(
@@ -181,12 +198,14 @@ impl Guardian {
         self.stage = Stage::Ending;
         let (state, reason) = self.end.clone();
         let mut members = std::mem::take(&mut self.members);
+        let unlogged = std::mem::take(&mut self.unlogged);
+        let logger_gone = self.logger_gone.subscribe();
         let order: Vec<Role> = order.iter().copied().filter(|role| *role != Role::Logger).collect();
         let (log, clock, restarts) = (self.log.clone(), Arc::clone(&self.clock), self.restarts);
         let timeout = self.params.poison_timeout;
         let poison = Poison { reason: format!("{state}: {reason}") };
         let work = async move {
-            let mut execution = None;
+            let mut execution: Option<Poisoned> = None;
             let mut unacknowledged = Vec::new();
             for role in order {
                 let Some(member) = members.remove(&role) else { continue };
@@ -196,12 +215,17 @@ impl Guardian {
                     Ok(Err(_)) | Err(_) => unacknowledged.push(role),
                 }
             }
+            let reason = with_the_silent(reason, &unacknowledged);
             let record = OperationalRecord::RunEnded {
                 state: state.as_str().to_owned(),
                 reason: reason.clone(),
                 at: clock.now(),
             };
-            let sealed = seal(&log, record, timeout.saturating_mul(10)).await;
+            let mut last: Vec<LogMessage> = unlogged.into_iter().map(LogMessage::Operational).collect();
+            if let Some(execution) = execution.as_mut().filter(|e| !e.records.is_empty()) {
+                last.push(LogMessage::decisions(std::mem::take(&mut execution.records)));
+            }
+            let sealed = seal(&log, last, record, timeout.saturating_mul(10), logger_gone).await;
             SessionEnd { state, reason, restarts, execution, unacknowledged, sealed }
         };
         ctx.spawn(work.into_actor(self).map(|end, guardian, ctx| {
@@ -215,6 +239,12 @@ impl Guardian {
     fn died(&mut self, role: Role, reason: String, restartable: bool, ctx: &mut Context<Self>) {
         let at = self.clock.now();
         tracing::error!("actor {role} died: {reason}");
+        // Nobody asks the dead; a successor takes the place.
+        self.members.remove(&role);
+        self.missed.remove(&role);
+        if role == Role::Logger {
+            self.logger_gone.send_replace(true);
+        }
         self.note(OperationalRecord::ActorDied { role: role.to_string(), reason: reason.clone(), at });
         if self.stage == Stage::Ending {
             return;
@@ -230,8 +260,8 @@ impl Guardian {
             return;
         }
         let why = format!("{role} died: {reason}");
-        // A kill that is under way stays a kill.
-        let killed = self.gate.is_shut() && !matches!(self.gate.cause(), Some(("journal" | "execution", _)));
+        // A kill that is under way stays a kill; what an actor shut itself is its failure.
+        let killed = matches!(self.gate.cause(), Some((source, _)) if !matches!(source, "journal" | "execution"));
         self.gate.trip("guardian", &why);
         self.halt(if killed { EndState::Killed } else { EndState::Failed }, why, ctx);
     }
@@ -256,8 +286,7 @@ impl Guardian {
             page.beat(self.clock.now());
         }
         let now = self.clock.monotonic();
-        let on_time =
-            self.last_beat.is_none_or(|last| now.duration_since(last) < self.params.heartbeat_interval * 2);
+        let on_time = self.last_beat.is_none_or(|last| !self.is_late(last));
         self.last_beat = Some(now);
         // A guardian that was itself late cannot blame anybody.
         if !on_time || self.stage == Stage::Ending {
@@ -266,17 +295,27 @@ impl Guardian {
         for (role, member) in &self.members {
             let role = *role;
             let answer = tokio::time::timeout(self.params.heartbeat_interval, member.ping.send(Ping));
-            ctx.spawn(answer.into_actor(self).map(move |answer, guardian, ctx| {
-                if matches!(answer, Ok(Ok(_))) {
+            ctx.spawn(answer.into_actor(self).map(move |answer, guardian, ctx| match answer {
+                Ok(Ok(_)) => {
                     guardian.missed.remove(&role);
-                } else if matches!(answer, Err(_elapsed)) {
-                    guardian.missed_beat(role, ctx);
                 }
+                Ok(Err(_)) => guardian.missed_beat(role, ctx),
+                // The question may have run out only because this thread slept through the answer.
+                Err(_elapsed) if guardian.is_late(now) => {}
+                Err(_elapsed) => guardian.missed_beat(role, ctx),
             }));
         }
     }
 
+    /// True when the interval that began then is long over.
+    fn is_late(&self, since: Instant) -> bool {
+        self.clock.monotonic().duration_since(since) >= self.params.heartbeat_interval.saturating_mul(2)
+    }
+
     fn missed_beat(&mut self, role: Role, ctx: &mut Context<Self>) {
+        if !self.members.contains_key(&role) {
+            return;
+        }
         let missed = self.missed.entry(role).or_insert(0);
         *missed += 1;
         tracing::warn!("actor {role} did not answer its heartbeat ({missed} in a row)");
@@ -288,17 +327,38 @@ impl Guardian {
     }
 }
 
+/// The reason of the end, and who did not acknowledge it.
+fn with_the_silent(reason: String, unacknowledged: &[Role]) -> String {
+    if unacknowledged.is_empty() {
+        return reason;
+    }
+    let names: Vec<&str> = unacknowledged.iter().map(|role| role.as_str()).collect();
+    format!("{reason}; no acknowledgement from {}", names.join(", "))
+}
+
+/// Journals the last remarks and seals.
 async fn seal(
     log: &LaneSender<LogMessage>,
+    last: Vec<LogMessage>,
     record: OperationalRecord,
     timeout: Duration,
+    mut logger_gone: watch::Receiver<bool>,
 ) -> Result<u64, String> {
     let (done, sealed) = oneshot::channel();
     let work = async {
+        for message in last {
+            log.send(message).await.map_err(|e| e.to_string())?;
+        }
         log.send(LogMessage::Seal { record, done }).await.map_err(|e| e.to_string())?;
         sealed.await.map_err(|_| "the logger is gone".to_owned())?
     };
-    tokio::time::timeout(timeout, work).await.map_err(|_| "the logger did not answer in time".to_owned())?
+    tokio::select! {
+        biased;
+        answer = tokio::time::timeout(timeout, work) => {
+            answer.map_err(|_| "the logger did not answer in time".to_owned())?
+        }
+        _ = logger_gone.wait_for(|gone| *gone) => Err("the logger is gone".to_owned()),
+    }
 }
 
 impl Actor for Guardian {
@@ -318,7 +378,7 @@ impl Handler<ActorEvent> for Guardian {
                 self.note(OperationalRecord::ActorStarted { role: role.to_string(), at: self.clock.now() });
             }
             ActorEvent::Finished(Role::MarketData) => {
-                self.drain(EndState::Completed, "the source or its limit ended".to_owned(), ctx);
+                self.drain(EndState::Completed, "the source or its limit ended".to_owned());
             }
             // Risk is the last to finish: it has cancelled what rested and has every answer.
             ActorEvent::Finished(Role::RiskLimit) => {
@@ -338,7 +398,8 @@ impl Handler<Command> for Guardian {
         match command {
             Command::Stop { source } => {
                 tracing::info!("{source}: stopping in order");
-                self.drain(EndState::Stopped, format!("stopped by {source}"), ctx);
+                self.drain(EndState::Stopped, format!("stopped by {source}"));
+                self.limit_stop(ctx);
             }
             Command::Kill { source, reason } => {
                 tracing::error!("kill by {source}: {reason}");

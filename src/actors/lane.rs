@@ -62,6 +62,15 @@ impl<T> LaneSender<T> {
         self.sender.send(item).await.map_err(|_| LaneClosed(self.name))
     }
 
+    /// Waits for room and keeps it, so that whoever is stopped while waiting still has its item.
+    ///
+    /// # Errors
+    /// [`LaneClosed`] when the receiving end is gone.
+    pub async fn reserve(&self) -> Result<mpsc::Permit<'_, T>, LaneClosed> {
+        self.chaos.maybe_yield().await;
+        self.sender.reserve().await.map_err(|_| LaneClosed(self.name))
+    }
+
     /// Queues the item if there is room at once; otherwise gives it back.
     ///
     /// # Errors

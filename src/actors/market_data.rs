@@ -14,7 +14,7 @@ use super::line_budget::LineBudget;
 use super::logger::LogMessage;
 use super::shell::{Progress, Work, WorkFault};
 use crate::clock::Clock;
-use crate::market::{MarketStage, Pacer, Source, SourceState};
+use crate::market::{MarketStage, Pacer, Source, SourceError, SourceState};
 use crate::messages::control::Role;
 use crate::messages::{InputBatch, issue_records};
 
@@ -72,14 +72,12 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         }
         events.clear();
         let limit = if parts.pacer.is_paced() { 1 } else { parts.batch_max };
-        let state = parts
-            .source
-            .next_batch(limit, &mut events)
-            .map_err(|e| WorkFault::fatal(format!("source: {e}")))?;
+        let state = parts.source.next_batch(limit, &mut events);
         if events.is_empty() {
             match state {
-                SourceState::Ended => break,
-                SourceState::More => {
+                Err(fault) => return Err(source_fault(&fault)),
+                Ok(SourceState::Ended) => break,
+                Ok(SourceState::More) => {
                     let _ = tokio::time::timeout(IDLE_POLL, parts.stop.changed()).await;
                     continue;
                 }
@@ -110,11 +108,18 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         }
         parts.out.send(Flow::Item(batch)).await?;
         progress.tick();
-        if state == SourceState::Ended {
-            break;
+        match state {
+            // What came before the fault is valid and was passed on.
+            Err(fault) if !parts.stage.is_finished() => return Err(source_fault(&fault)),
+            Ok(SourceState::More) => {}
+            Ok(SourceState::Ended) | Err(_) => break,
         }
     }
     lines.close();
     parts.out.send(Flow::End).await?;
     Ok(())
+}
+
+fn source_fault(fault: &SourceError) -> WorkFault {
+    WorkFault::fatal(format!("source: {fault}"))
 }

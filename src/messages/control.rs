@@ -6,6 +6,8 @@ use std::fmt;
 use actix::Message;
 use serde::{Deserialize, Serialize};
 
+use super::record::KeyedRecord;
+
 /// The actors of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,6 +71,9 @@ pub struct Poison {
 /// The acknowledgement of a [`Poison`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, actix::MessageResponse)]
 pub struct Poisoned {
+    /// Decisions that were not in the logger's lane yet, those of the cancels included; the
+    /// guardian journals them before the seal.
+    pub records: Vec<KeyedRecord>,
     /// Resting orders that were cancelled.
     pub cancelled: u64,
     /// Orders that were still open after cancelling.

@@ -1,5 +1,6 @@
 //! The core of a session, built of settings: the same for a run, a replay and a bench.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -10,7 +11,7 @@ use crate::domain::{Bps, Instrument, Money, Span, Timeframe};
 use crate::execution::{ExecutionStage, HaltGate, PaperParams, PaperParamsError, PaperVenue};
 use crate::market::{AggregateError, MarketStage, SourceInfo, StageParams};
 use crate::risk::{CostAssumption, RiskCore, RiskLimits, RiskStage, RiskStageParams};
-use crate::strategy::{StrategyFactory, StrategyStage};
+use crate::strategy::{StrategyFactory, StrategyStage, panic_text};
 
 /// Why a session cannot be built.
 #[derive(Debug, Error)]
@@ -21,6 +22,9 @@ pub enum AssembleError {
     /// A parameter of the paper venue makes no sense.
     #[error(transparent)]
     Paper(#[from] PaperParamsError),
+    /// The strategy panicked before its first bar.
+    #[error("the strategy could not be made, it panicked: {0}")]
+    StrategyMaker(String),
     /// The configuration.
     #[error("{0}")]
     Settings(String),
@@ -108,9 +112,12 @@ pub fn engine(
         latency: settings.latency,
         fee_decimals: settings.fee_decimals,
     })?;
+    let symbol = settings.instrument.symbol;
+    let strategy = std::panic::catch_unwind(AssertUnwindSafe(|| StrategyStage::new(factory, symbol)))
+        .map_err(|payload| AssembleError::StrategyMaker(panic_text(&*payload)))?;
     Ok(Engine {
         market,
-        strategy: StrategyStage::new(factory, settings.instrument.symbol),
+        strategy,
         risk,
         execution: ExecutionStage::new(gate, Box::new(venue)),
         max_restarts: settings.max_restarts,

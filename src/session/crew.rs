@@ -13,7 +13,7 @@ use crate::actors::control::{Control, SessionControl};
 use crate::actors::execution::Execution;
 use crate::actors::gauges::SessionGauges;
 use crate::actors::guardian::{Guardian, GuardianParams, GuardianParts, Member, Respawn, SessionEnd};
-use crate::actors::lane::{Chaos, lane};
+use crate::actors::lane::{Chaos, LaneSender, lane};
 use crate::actors::logger::{CommitPolicy, LogMessage, Logger, LoggerParts};
 use crate::actors::market_data::{MarketData, MarketParts};
 use crate::actors::risk_limit::{RiskLimit, RiskParts};
@@ -22,7 +22,8 @@ use crate::actors::strategy::Strategy;
 use crate::clock::Clock;
 use crate::execution::HaltGate;
 use crate::market::{Pacer, Source};
-use crate::messages::control::{ActorEvent, Role};
+use crate::messages::OperationalRecord;
+use crate::messages::control::{ActorEvent, EndState, Role};
 use crate::risk::RiskStage;
 use crate::runlog::{Heartbeat, JournalFile, JournalWriter};
 
@@ -112,21 +113,34 @@ pub fn run_crew(
     params: &CrewParams,
     attach: impl FnOnce(&SessionControl),
 ) -> Result<CrewOutcome, CrewError> {
-    let system = System::new();
-    let gate = Arc::clone(&parts.gate);
-    let outcome = system.block_on(work(parts, params, attach));
-    if outcome.is_err() {
-        gate.trip("session", "the actor system failed");
-    }
-    outcome
+    System::new().block_on(async move {
+        let arbiters: Vec<Arbiter> = (0..params.arbiters.clamp(1, 5)).map(|_| Arbiter::new()).collect();
+        let outcome = work(parts, params, &arbiters, attach).await;
+        for arbiter in &arbiters {
+            arbiter.stop();
+        }
+        for arbiter in arbiters {
+            // A blocked thread must not hold up the report of a kill; it dies with the process.
+            let (joined, waiting) = oneshot::channel();
+            let joiner = std::thread::Builder::new().spawn(move || {
+                let _ = arbiter.join();
+                let _ = joined.send(());
+            });
+            if joiner.is_ok() {
+                let _ = tokio::time::timeout(JOIN_TIMEOUT, waiting).await;
+            }
+        }
+        System::current().stop();
+        outcome
+    })
 }
 
 async fn work(
     parts: CrewParts,
     params: &CrewParams,
+    arbiters: &[Arbiter],
     attach: impl FnOnce(&SessionControl),
 ) -> Result<CrewOutcome, CrewError> {
-    let arbiters: Vec<Arbiter> = (0..params.arbiters.clamp(1, 5)).map(|_| Arbiter::new()).collect();
     let handle = |role: Role| arbiters[place(role, arbiters.len())].handle();
     let chaos = &params.chaos;
     let (inputs_out, inputs_in) = lane("inputs", params.lane_capacity, chaos);
@@ -134,6 +148,11 @@ async fn work(
     let (orders_out, orders_in) = lane("orders", 1, chaos);
     let (replies_out, replies_in) = lane("replies", 1, chaos);
     let (log_out, log_in) = lane::<LogMessage>("log", params.lane_capacity.saturating_mul(4), chaos);
+    // Both ends of every lane are held here until the end: who dies is told by its own death, not
+    // by what its neighbours make of a closed lane.
+    let _senders = (inputs_out.clone(), signals_out.clone(), orders_out.clone(), replies_out.clone());
+    let _receivers =
+        (inputs_in.clone(), signals_in.clone(), orders_in.clone(), replies_in.clone(), log_in.clone());
     let (stop, stop_seen) = watch::channel(false);
     let (done, ended) = oneshot::channel();
     let estate = Arc::new(Mutex::new(None));
@@ -186,6 +205,7 @@ async fn work(
         let answer =
             tokio::time::timeout(START_TIMEOUT, member.ping.send(crate::messages::control::Ping)).await;
         if !matches!(answer, Ok(Ok(_))) {
+            parts.gate.trip("session", "an actor did not start");
             return Err(CrewError::NotStarted(*role));
         }
     }
@@ -210,9 +230,9 @@ async fn work(
         respawn_strategy,
         stop,
         gate: Arc::clone(&parts.gate),
-        log: log_out,
+        log: log_out.clone(),
         heartbeat: parts.heartbeat,
-        clock: parts.clock,
+        clock: Arc::clone(&parts.clock),
         done,
     })
     .start();
@@ -220,24 +240,29 @@ async fn work(
     let control = Control::new(guardian.clone().recipient()).start();
     attach(&SessionControl::new(Arc::clone(&parts.gate), control));
 
-    let end = ended.await.map_err(|_| CrewError::GuardianGone);
-    for arbiter in &arbiters {
-        arbiter.stop();
-    }
-    for arbiter in arbiters {
-        // A blocked thread must not hold up the report of a kill; it dies with the process.
-        let (joined, waiting) = oneshot::channel();
-        let joiner = std::thread::Builder::new().spawn(move || {
-            let _ = arbiter.join();
-            let _ = joined.send(());
-        });
-        if joiner.is_ok() {
-            let _ = tokio::time::timeout(JOIN_TIMEOUT, waiting).await;
-        }
-    }
-    System::current().stop();
+    let Ok(end) = ended.await else {
+        parts.gate.trip("session", "the guardian vanished");
+        seal_alone(&log_out, parts.clock.as_ref()).await;
+        return Err(CrewError::GuardianGone);
+    };
     let risk = estate.lock().unwrap_or_else(PoisonError::into_inner).take();
-    end.map(|end| CrewOutcome { end, risk })
+    Ok(CrewOutcome { end, risk })
+}
+
+/// Seals the journal when the guardian cannot: what was decided shall not be lost with it.
+async fn seal_alone(log: &LaneSender<LogMessage>, clock: &dyn Clock) {
+    let (done, sealed) = oneshot::channel();
+    let record = OperationalRecord::RunEnded {
+        state: EndState::Failed.to_string(),
+        reason: CrewError::GuardianGone.to_string(),
+        at: clock.now(),
+    };
+    let work = async {
+        log.send(LogMessage::Seal { record, done }).await.is_ok() && matches!(sealed.await, Ok(Ok(_)))
+    };
+    if !tokio::time::timeout(START_TIMEOUT, work).await.unwrap_or(false) {
+        tracing::error!("the guardian vanished and the journal could not be sealed");
+    }
 }
 
 /// How long an actor has to answer after its start.

@@ -160,7 +160,10 @@ pub fn run(
     let outcome = match run_crew(parts, &plan.crew, attach) {
         Ok(outcome) => outcome,
         Err(fault) => {
-            close_desk(&mut desk, EndState::Failed, &fault.to_string(), None, clock.now())?;
+            derive_files(&desk.folder, desk.format)
+                .map(drop)
+                .and_then(|()| close_desk(&mut desk, EndState::Failed, &fault.to_string(), None, clock.now()))
+                .unwrap_or_else(|e| tracing::error!("{}: {e}", desk.folder.dir().display()));
             return Err(fault.into());
         }
     };
