@@ -261,7 +261,8 @@ impl Guardian {
         }
         let why = format!("{role} died: {reason}");
         // A kill that is under way stays a kill; what an actor shut itself is its failure.
-        let killed = matches!(self.gate.cause(), Some((source, _)) if !matches!(source, "journal" | "execution"));
+        let killed =
+            matches!(self.gate.cause(), Some((source, _)) if !matches!(source, "journal" | "execution"));
         self.gate.trip("guardian", &why);
         self.halt(if killed { EndState::Killed } else { EndState::Failed }, why, ctx);
     }

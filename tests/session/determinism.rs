@@ -149,6 +149,33 @@ fn aggregated_damaged_data_decides_the_same_however_it_runs() {
 }
 
 #[test]
+fn an_end_in_rejected_inputs_with_a_resting_order_is_the_same_however_it_runs() {
+    let mut trades = "time,price,volume,trade_id\n".to_owned();
+    for n in 0..200 {
+        let _ = writeln!(trades, "{},50000,0.001,{n}", 1_700_000_040 + n * 7);
+    }
+    let last = trades.lines().last().unwrap().to_owned();
+    for _ in 0..5 {
+        let _ = writeln!(trades, "{last}");
+    }
+    // One lot a trade: the entry rests until the end cancels it.
+    let lab = Lab::new(&[
+        ("shadow_paper.strategy", "buy_and_hold"),
+        ("shadow_paper.warmup_candles", "0"),
+        ("paper_venue.max_participation", "0.0001"),
+    ])
+    .with_file("trades.csv", &trades);
+    let run = lab.run();
+    let cancelled = run.records().into_iter().find_map(|r| match r.record {
+        DecisionRecord::Order(update) if update.state == OrderState::Cancelled => Some(update),
+        _ => None,
+    });
+    // Cancelled at the time of the newest accepted trade.
+    assert_eq!(cancelled.unwrap().at, Timestamp::from_secs(1_700_000_040 + 199 * 7));
+    assert_same_however_it_runs(&lab, 1);
+}
+
+#[test]
 fn the_damaged_data_is_damaged_in_every_way() {
     let lab = damaged();
     let records = lab.run().records();
