@@ -2,14 +2,16 @@
 //! confirms it.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use peak_trade::actors::lane::Chaos;
+use peak_trade::domain::{Bar, TargetPosition, Timestamp};
 use peak_trade::messages::{DecisionRecord, KeyedRecord, OrderState};
 use peak_trade::runlog::journal::JournalRecord;
 use peak_trade::runlog::{JournalReader, JournalWriter};
 use peak_trade::session::replay::{ReplayReport, replay};
 use peak_trade::session::run::{RunOptions, run};
-use peak_trade::strategy::registry;
+use peak_trade::strategy::{Strategy, registry};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rust_decimal::Decimal;
@@ -147,6 +149,33 @@ fn aggregated_damaged_data_decides_the_same_however_it_runs() {
 }
 
 #[test]
+fn an_end_in_rejected_inputs_with_a_resting_order_is_the_same_however_it_runs() {
+    let mut trades = "time,price,volume,trade_id\n".to_owned();
+    for n in 0..200 {
+        let _ = writeln!(trades, "{},50000,0.001,{n}", 1_700_000_040 + n * 7);
+    }
+    let last = trades.lines().last().unwrap().to_owned();
+    for _ in 0..5 {
+        let _ = writeln!(trades, "{last}");
+    }
+    // One lot a trade: the entry rests until the end cancels it.
+    let lab = Lab::new(&[
+        ("shadow_paper.strategy", "buy_and_hold"),
+        ("shadow_paper.warmup_candles", "0"),
+        ("paper_venue.max_participation", "0.0001"),
+    ])
+    .with_file("trades.csv", &trades);
+    let run = lab.run();
+    let cancelled = run.records().into_iter().find_map(|r| match r.record {
+        DecisionRecord::Order(update) if update.state == OrderState::Cancelled => Some(update),
+        _ => None,
+    });
+    // Cancelled at the time of the newest accepted trade.
+    assert_eq!(cancelled.unwrap().at, Timestamp::from_secs(1_700_000_040 + 199 * 7));
+    assert_same_however_it_runs(&lab, 1);
+}
+
+#[test]
 fn the_damaged_data_is_damaged_in_every_way() {
     let lab = damaged();
     let records = lab.run().records();
@@ -213,8 +242,9 @@ fn another_seed_or_one_other_limit_gives_another_digest() {
 fn every_strategy_runs_replays_and_keeps_its_books() {
     for spec in registry() {
         let lab = Lab::new(&[("shadow_paper.strategy", spec.key), ("shadow_paper.bars", "5200")])
-            // By default it waits for a close 5 % below the band: no minute falls that far.
-            .with("strategy.bollinger_bands.entry_threshold", "1");
+            // Their defaults wait for more than a minute brings: 5 % below the band, 2 % in 20 bars.
+            .with("strategy.bollinger_bands.entry_threshold", "1")
+            .with("strategy.momentum_1h.entry_threshold", "0.005");
         let run = lab.run();
         assert_eq!(run.report.status, "completed", "{}: {}", spec.key, run.report.exit_reason);
         assert_eq!(run.report.metrics.steps, 5_000, "{}", spec.key);
@@ -316,7 +346,7 @@ fn a_run_that_is_stopped_or_killed_in_the_middle_is_confirmed() {
             let lab = synthetic().with("shadow_paper.bars", "0").with("actors.batch_max", "16");
             let plan = lab.plan();
             let options = RunOptions::new();
-            let gauges = std::sync::Arc::clone(&options.gauges);
+            let gauges = Arc::clone(&options.gauges);
             let mut watcher = None;
             let report = run(plan, options, |control| {
                 let control = control.clone();
@@ -340,6 +370,59 @@ fn a_run_that_is_stopped_or_killed_in_the_middle_is_confirmed() {
             assert!(replayed.confirmed, "{status} after {after}: {:?}", replayed.difference);
             assert!(replayed.inputs >= after);
         }
+    }
+}
+
+/// Dies on the bars that open at these times.
+struct Mortal {
+    inner: Box<dyn Strategy>,
+    deaths: Vec<Timestamp>,
+}
+
+impl Strategy for Mortal {
+    fn key(&self) -> &'static str {
+        self.inner.key()
+    }
+
+    fn on_bar(&mut self, bar: &Bar) -> TargetPosition {
+        assert!(!self.deaths.contains(&bar.open_time), "it dies on this bar");
+        self.inner.on_bar(bar)
+    }
+
+    fn is_warm(&self) -> bool {
+        self.inner.is_warm()
+    }
+
+    fn min_bars(&self) -> usize {
+        self.inner.min_bars()
+    }
+}
+
+#[test]
+fn a_run_whose_strategy_was_restarted_is_confirmed() {
+    let lab = damaged_quarters();
+    let steps = rows(&lab.run().records());
+    // One input closes both bars of a pair: each of them alone, and both, may be deadly.
+    let pair = steps.windows(2).find(|pair| pair[0].input == pair[1].input).unwrap();
+    let (first, second) = (pair[0].bar.open_time, pair[1].bar.open_time);
+    let other = steps[steps.len() / 2].bar.open_time;
+    for deaths in [vec![first], vec![second], vec![first, second], vec![other]] {
+        let mortal = |arbiters: usize, batch_max: usize| {
+            let deaths = deaths.clone();
+            lab.run_with(move |plan| {
+                plan.crew.arbiters = arbiters;
+                plan.crew.batch_max = batch_max;
+                plan.crew.chaos = Chaos::seeded(5);
+                let factory = Arc::clone(&plan.factory);
+                plan.factory =
+                    Arc::new(move || Box::new(Mortal { inner: factory(), deaths: deaths.clone() }));
+            })
+        };
+        let run = mortal(3, 1024);
+        assert_eq!(run.report.status, "completed", "{}", run.report.exit_reason);
+        assert_eq!(run.report.metrics.strategy_restarts as usize, deaths.len());
+        run.confirm();
+        assert_eq!(mortal(1, 7).digest(), run.digest());
     }
 }
 
