@@ -198,7 +198,8 @@ fn no_order_is_at_the_venue_whose_intent_a_power_loss_would_take() {
 #[test]
 fn a_planted_missing_sync_is_caught() {
     for round in 0..5 {
-        let (stand, file) = (Stand::new(), FaultyFile::new(Faults { forget_sync: true, ..Faults::default() }));
+        let (stand, file) =
+            (Stand::new(), FaultyFile::new(Faults { forget_sync: true, ..Faults::default() }));
         let run = watched(plan_on(&stand, round), &file, Box::new(file.clone()), None);
         assert_eq!(run.outcome.end.state, EndState::Completed, "{:?}", run.outcome.end);
         assert!(!run.seen.began.is_empty());

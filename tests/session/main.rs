@@ -1,7 +1,7 @@
 //! Sessions through the real binary and through the library: what an operator sees, and what
 //! survives.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod crash;
 mod default_run;
