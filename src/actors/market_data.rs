@@ -15,8 +15,8 @@ use super::logger::LogMessage;
 use super::shell::{Progress, Work, WorkFault};
 use crate::clock::Clock;
 use crate::market::{MarketStage, Pacer, Source, SourceError, SourceState};
-use crate::messages::InputBatch;
 use crate::messages::control::Role;
+use crate::messages::{InputBatch, issue_records};
 
 /// How long the actor waits for a real-time source that has nothing to tell.
 const IDLE_POLL: Duration = Duration::from_millis(50);
@@ -100,7 +100,7 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
             lines.warn(&issue.kind);
         }
         parts.gauges.data_gaps.store(parts.stage.counts().gaps, Ordering::Relaxed);
-        let findings: Vec<_> = batch.issue_records().collect();
+        let findings: Vec<_> = issue_records(&batch.issues).collect();
         let batch = Arc::new(batch);
         parts.log.send(LogMessage::Inputs(Arc::clone(&batch))).await?;
         if !findings.is_empty() {
@@ -108,6 +108,9 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         }
         parts.out.send(Flow::Item(batch)).await?;
         progress.tick();
+        // A source that always has something never makes this task wait: without this, whoever
+        // shares the thread would get the batch only when the lane is full, and control too.
+        tokio::task::yield_now().await;
         match state {
             // What came before the fault is valid and was passed on.
             Err(fault) if !parts.stage.is_finished() => return Err(source_fault(&fault)),

@@ -47,15 +47,54 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Words in a key's name that say that its value is a secret.
-const SECRET_WORDS: [&str; 7] =
-    ["api_key", "api_secret", "password", "passphrase", "token", "approval_code", "secret"];
+/// Words in a key's name that say that its value is a secret; compared without `_` and `-`.
+const SECRET_WORDS: [&str; 12] = [
+    "apikey",
+    "secret",
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "passcode",
+    "token",
+    "approvalcode",
+    "privatekey",
+    "credential",
+    "bearer",
+];
 
-/// True when a key of this name would hold a secret itself, not the name of an environment
-/// variable.
+/// True when a key of this name, or of a section of this name, would hold a secret itself, not
+/// the name of an environment variable.
 pub(super) fn holds_secret(key: &str) -> bool {
-    let name = key.rsplit('.').next().unwrap_or(key).to_lowercase();
-    !name.ends_with("_env")
-        && !name.ends_with("_env_var")
-        && SECRET_WORDS.iter().any(|word| name.contains(word))
+    let key = key.to_lowercase();
+    let name = key.rsplit('.').next().unwrap_or(&key);
+    if name.ends_with("_env") || name.ends_with("_env_var") {
+        return false;
+    }
+    key.split('.').any(|part| {
+        let part = part.replace(['_', '-'], "");
+        SECRET_WORDS.iter().any(|word| part.contains(word))
+    })
+}
+
+/// Longest part of a value that a message repeats, in characters.
+const LONGEST_SHOWN: usize = 80;
+
+/// On one line and without anything that a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            escaped.into_iter().flatten().chain((!c.is_control()).then_some(c))
+        })
+        .collect()
+}
+
+/// [`printable`], and not longer than a line of a message bears.
+pub(super) fn excerpt(text: &str) -> String {
+    let mut shown = printable(&text.chars().take(LONGEST_SHOWN).collect::<String>());
+    if text.chars().nth(LONGEST_SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }

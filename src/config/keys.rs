@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::schema::{Allowed, KeySpec, Rule, SectionSpec};
+use super::schema::{Allowed, Instances, KeySpec, Rule, SectionSpec};
 use super::value::Value;
 use crate::domain::{Symbol, Timeframe};
 
@@ -400,13 +400,17 @@ fn instrument() -> SectionSpec {
             step("min_quantity", "Smallest order.", "base currency"),
             key("min_notional", Allowed::number(Decimal::ZERO, huge()), dec("0"), "quote currency", "Smallest order by value."),
         ],
-        instances: Some(vec![
+        instances: Some(Instances {
+            allowed: "BASE/QUOTE in quotes, as in [instrument.\"BTC/EUR\"]",
+            check: symbol,
+            shipped: vec![
             listed("BTC/EUR", "0.1", "0.00005", "0.45"),
             listed("BTC/USD", "0.1", "0.00005", "0.5"),
             listed("BTC/USDT", "0.1", "0.00005", "0.5"),
             listed("ETH/EUR", "0.01", "0.002", "0.45"),
             listed("ETH/USD", "0.01", "0.002", "0.5"),
-        ]),
+        ],
+        }),
     }
 }
 
@@ -532,7 +536,7 @@ fn actors() -> SectionSpec {
 fn rules() -> Vec<Rule> {
     let at_most = |small: &str, large: &str| {
         let (a, b) = (small.to_owned(), large.to_owned());
-        Rule::holding(&[small, large], &format!("at most {large}"), move |config| {
+        Rule::holding(&[small, large], &format!("{small} <= {large}"), move |config| {
             config.decimal(&a) <= config.decimal(&b)
         })
     };

@@ -1,14 +1,12 @@
 //! Reading the layers and checking them.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use rust_decimal::Decimal;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use super::fault::{ConfigError, Fault, holds_secret};
+use super::fault::{ConfigError, Fault, excerpt, holds_secret};
+use super::file::FileLayer;
 use super::nearest::nearest;
 use super::resolved::{Config, Origin};
 use super::schema::{Broken, Schema};
@@ -19,9 +17,6 @@ pub const ENV_PATH: &str = "PEAK_TRADE_CONFIG_PATH";
 
 /// Where the configuration lies unless somebody says otherwise.
 const DEFAULT_FILE: &str = "config/config.toml";
-
-/// Nobody writes a configuration this large; somebody may name the wrong file.
-const MAX_BYTES: u64 = 1024 * 1024;
 
 /// What comes on top of the defaults.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +33,8 @@ pub struct Layers {
 /// `config/config.toml` where it exists.
 #[must_use]
 pub fn find_file(given: Option<&Path>, environment: Option<PathBuf>) -> Option<PathBuf> {
+    // An empty variable is one that somebody meant to unset.
+    let environment = environment.filter(|path| !path.as_os_str().is_empty());
     given.map(Path::to_path_buf).or(environment).or_else(|| {
         let default = PathBuf::from(DEFAULT_FILE);
         default.exists().then_some(default)
@@ -51,13 +48,13 @@ pub fn find_file(given: Option<&Path>, environment: Option<PathBuf>) -> Option<P
 pub fn load(schema: &Schema, layers: &Layers) -> Result<Config, ConfigError> {
     let mut loading = Loading { schema, values: defaults(schema), faults: Vec::new() };
     if let Some(path) = &layers.file {
-        loading.file(path);
+        FileLayer::load(path, &mut loading);
     }
     for assignment in &layers.set {
         loading.assignment(assignment);
     }
     for (flag, key, text) in &layers.flags {
-        loading.text_value((*flag).to_owned(), key, text);
+        loading.text_value(flag, key, text, Typed::Plain);
     }
     let Loading { values, mut faults, .. } = loading;
     let config = Config { values, base: base_folder(layers.file.as_deref()), file: layers.file.clone() };
@@ -76,24 +73,32 @@ fn rule_fault(broken: &Broken, config: &Config) -> Fault {
     let set = |key: &&String| config.origin(key).is_some_and(|origin| *origin != Origin::Default);
     let key = broken.keys.iter().find(set).or(broken.keys.first()).cloned().unwrap_or_default();
     let place = config.origin(&key).map_or_else(String::new, ToString::to_string);
-    let value = config.get(&key).map(ToString::to_string).unwrap_or_default();
+    let value = config.get(&key).map(Value::short).unwrap_or_default();
     let others: Vec<String> = broken
         .keys
         .iter()
         .filter(|other| **other != key)
-        .filter_map(|other| config.get(other).map(|value| format!("{other} = {value}")))
+        .filter_map(|other| {
+            let (value, origin) = config.values.get(other)?;
+            Some(format!("{other} = {}, {origin}", excerpt(&value.short())))
+        })
         .collect();
-    let beside = if others.is_empty() { String::new() } else { format!(" (beside {})", others.join(", ")) };
-    Fault { place, key, value, problem: format!("allowed: {}{beside}", broken.allowed) }
+    let beside = if others.is_empty() { String::new() } else { format!(" (beside {})", others.join("; ")) };
+    Loading::fault(place, &key, &value, format!("allowed: {}{beside}", broken.allowed))
 }
 
 /// Relative folders stand beside the folder `config/` that holds the file.
-fn base_folder(file: Option<&Path>) -> PathBuf {
+pub(super) fn base_folder(file: Option<&Path>) -> PathBuf {
     let Some(folder) = file.and_then(Path::parent) else { return PathBuf::new() };
-    if folder.file_name().is_some_and(|name| name == "config") {
-        folder.parent().map(Path::to_path_buf).unwrap_or_default()
-    } else {
-        folder.to_path_buf()
+    // `config.toml`, `./config.toml` and `../config.toml` do not say in which folder they are.
+    let stands_in = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let named = match folder.file_name() {
+        Some(_) => folder.to_path_buf(),
+        None => std::fs::canonicalize(stands_in).unwrap_or_else(|_| folder.to_path_buf()),
+    };
+    match named.parent() {
+        Some(parent) if named.file_name().is_some_and(|name| name == "config") => parent.to_path_buf(),
+        _ => folder.to_path_buf(),
     }
 }
 
@@ -103,7 +108,7 @@ fn defaults(schema: &Schema) -> BTreeMap<String, (Value, Origin)> {
         match &section.instances {
             None => add_defaults(&mut values, schema, &section.name, &[]),
             Some(instances) => {
-                for (name, differing) in instances {
+                for (name, differing) in &instances.shipped {
                     add_defaults(&mut values, schema, &format!("{}.{name}", section.name), differing);
                 }
             }
@@ -112,7 +117,7 @@ fn defaults(schema: &Schema) -> BTreeMap<String, (Value, Origin)> {
     values
 }
 
-fn add_defaults(
+pub(super) fn add_defaults(
     values: &mut BTreeMap<String, (Value, Origin)>,
     schema: &Schema,
     section: &str,
@@ -127,185 +132,128 @@ fn add_defaults(
     }
 }
 
-struct Loading<'a> {
-    schema: &'a Schema,
-    values: BTreeMap<String, (Value, Origin)>,
-    faults: Vec<Fault>,
+/// How a text on the command line is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    /// TOML if it is that, else a bare text.
+    Toml,
+    /// A flag of its own: a text is taken as typed, quotes and all.
+    Plain,
+}
+
+pub(super) struct Loading<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) values: BTreeMap<String, (Value, Origin)>,
+    pub(super) faults: Vec<Fault>,
 }
 
 impl Loading<'_> {
-    fn fault(&mut self, place: impl ToString, key: &str, value: &str, problem: impl ToString) {
-        let value = if holds_secret(key) && !value.is_empty() { "[REDACTED]" } else { value };
-        self.faults.push(Fault {
-            place: place.to_string(),
-            key: key.to_owned(),
-            value: value.to_owned(),
-            problem: problem.to_string(),
-        });
-    }
-
-    fn file(&mut self, path: &Path) {
-        let name = path.display().to_string();
-        let text = match read(path) {
-            Ok(text) => text,
-            Err(why) => return self.fault(name, "", "", why),
-        };
-        let (table, errors) = DeTable::parse_recoverable(&text);
-        for error in errors {
-            let line = error.span().map_or(1, |span| line_of(&text, span.start));
-            self.fault(format!("{name}:{line}"), "", "", format!("not TOML: {}", error.message()));
-        }
-        self.table(table.get_ref(), "", &text, &name);
-    }
-
-    fn table(&mut self, table: &DeTable<'_>, section: &str, text: &str, name: &str) {
-        for (key, value) in table {
-            let place = format!("{name}:{}", line_of(text, key.span().start));
-            let dotted = if section.is_empty() {
-                key.get_ref().to_string()
-            } else {
-                format!("{section}.{}", key.get_ref())
-            };
-            if let DeValue::Table(inner) = value.get_ref() {
-                let is_key = self.schema.key(&dotted).is_some();
-                if is_key {
-                    self.fault(&place, &dotted, "", "this is a section, a value is expected here");
-                } else if self.leads_somewhere(&dotted) {
-                    if let Some(spec) = self.schema.section(&dotted)
-                        && spec.instances.is_some()
-                    {
-                        add_defaults(&mut self.values, self.schema, &dotted, &[]);
-                    }
-                    self.table(inner, &dotted, text, name);
-                } else {
-                    let names = self.schema.sections.iter().map(|s| s.name.as_str());
-                    let hint = suggestion(&dotted, names);
-                    self.fault(&place, &dotted, "", format!("unknown section{hint}"));
-                }
-                continue;
-            }
-            let written = text.get(value.span()).unwrap_or_default().trim().to_owned();
-            let line = line_of(text, key.span().start);
-            match plain(value) {
-                Ok(value) => {
-                    let origin = Origin::File { path: name.to_owned(), line };
-                    self.put(&place, &dotted, value, &written, origin);
-                }
-                Err(why) => self.fault(&place, &dotted, &written, why),
-            }
-        }
-    }
-
-    /// A section, or on the way to one.
-    fn leads_somewhere(&self, dotted: &str) -> bool {
-        self.schema.section(dotted).is_some()
-            || self.schema.sections.iter().any(|s| {
-                s.name == dotted || s.name.strip_prefix(dotted).is_some_and(|rest| rest.starts_with('.'))
-            })
+    /// A fault that shows no secret and stays on its line.
+    pub(super) fn fault(place: impl ToString, key: &str, value: &str, problem: impl ToString) -> Fault {
+        let value =
+            if holds_secret(key) && !value.is_empty() { "[REDACTED]".to_owned() } else { excerpt(value) };
+        Fault { place: place.to_string(), key: excerpt(key), value, problem: problem.to_string() }
     }
 
     fn assignment(&mut self, assignment: &str) {
-        let Some((key, text)) = assignment.split_once('=') else {
-            let problem = "allowed: --set section.key=value";
+        let (key, text) = assignment.split_once('=').unwrap_or((assignment, ""));
+        // The quotes that a file needs around a symbol may stand here too.
+        let key = key.trim().replace(['"', '\''], "");
+        let complete = assignment.contains('=');
+        if complete && key.contains('.') {
+            return self.text_value("--set", &key, text.trim(), Typed::Toml);
+        }
+        let ends_so = |known: &&String| known.rsplit('.').next() == Some(key.as_str());
+        let meant = self.values.keys().find(ends_so).or(self.values.keys().find(|known| **known == key));
+        let problem = match meant {
+            Some(known) => format!("allowed: --set section.key=value; did you mean {known}=…?"),
             // What stands here may be a secret without its key: it is not repeated.
-            return self.fault("--set", "", "", problem);
+            None => "allowed: --set section.key=value".to_owned(),
         };
-        self.text_value("--set".to_owned(), key.trim(), text.trim());
+        let (key, text) =
+            if meant.is_some() || holds_secret(&key) { (key.as_str(), text.trim()) } else { ("", "") };
+        // Without `=` all of it is the key, and who can say what was meant to be one.
+        let key = if complete || meant.is_some() { key } else { "" };
+        self.faults.push(Self::fault("--set", key, text, problem));
     }
 
-    /// A value from the command line: TOML if it is that, else a bare text.
-    fn text_value(&mut self, flag: String, key: &str, text: &str) {
-        let document = format!("value = {text}");
-        let parsed = DeTable::parse(&document)
-            .ok()
-            .filter(|table| table.get_ref().len() == 1)
-            .and_then(|table| table.get_ref().iter().next().map(|(_, value)| plain(value)))
-            .and_then(Result::ok);
+    fn text_value(&mut self, flag: &str, key: &str, text: &str, typed: Typed) {
         // A key that wants a text gets the text as typed, even if it looks like a number.
-        let wants_text = self.schema.key(key).is_some_and(|spec| matches!(spec.default, Value::Text(_)));
+        let spec = self.schema.key(key);
+        let wants_text = spec.is_some_and(|spec| matches!(spec.default, Value::Text(_)));
+        let parsed = if wants_text && typed == Typed::Plain { None } else { toml_value(text) };
         let value = match parsed {
-            Some(value @ Value::Text(_)) => value,
-            Some(value) if !wants_text => value,
+            Some(Ok(value @ Value::Text(_))) => value,
+            Some(Ok(value)) if !wants_text => value,
+            Some(Err(why)) if !wants_text && spec.is_some() => {
+                let allowed = spec.map(|spec| spec.allowed.to_string()).unwrap_or_default();
+                let problem = format!("allowed: {allowed}; {why}");
+                return self.faults.push(Self::fault(flag, key, text, problem));
+            }
             _ => Value::Text(text.to_owned()),
         };
         if let Some((section, _)) = key.rsplit_once('.')
-            && self.schema.key(key).is_some()
+            && spec.is_some()
         {
             add_defaults(&mut self.values, self.schema, section, &[]);
         }
-        self.put(&flag.clone(), key, value, text, Origin::Flag(flag));
+        if let Err(problem) = self.put(key, value, Origin::Flag(flag.to_owned())) {
+            self.faults.push(Self::fault(flag, key, text, problem));
+        }
     }
 
-    fn put(&mut self, place: &str, dotted: &str, value: Value, written: &str, origin: Origin) {
+    /// Puts a value in, or says why not.
+    pub(super) fn put(&mut self, dotted: &str, value: Value, origin: Origin) -> Result<(), String> {
         if holds_secret(dotted) {
-            let advice = "secrets are not kept in the configuration: put it into an environment variable";
-            return self.fault(place, dotted, written, advice);
+            return Err(
+                "secrets are not kept in the configuration: put it into an environment variable".to_owned()
+            );
         }
-        match self.schema.key(dotted).map(|spec| spec.allowed.accept(value)) {
-            Some(Ok(value)) => {
-                self.values.insert(dotted.to_owned(), (value, origin));
-            }
-            Some(Err(why)) => self.fault(place, dotted, written, why),
-            None => {
-                let hint = self.key_hint(dotted);
-                self.fault(place, dotted, written, format!("unknown key{hint}"));
-            }
-        }
+        let Some(spec) = self.schema.key(dotted) else {
+            return Err(format!("unknown key{}", self.key_hint(dotted)));
+        };
+        let value = spec.allowed.accept(value)?;
+        self.values.insert(dotted.to_owned(), (value, origin));
+        Ok(())
     }
 
-    fn key_hint(&self, dotted: &str) -> String {
+    pub(super) fn key_hint(&self, dotted: &str) -> String {
         let (section, key) = dotted.rsplit_once('.').unwrap_or(("", dotted));
-        match self.schema.section(section) {
-            Some(spec) => suggestion(key, spec.keys.iter().map(|k| k.name.as_str())),
-            None => {
-                let all: Vec<String> = self.values.keys().cloned().collect();
-                suggestion(dotted, all.iter().map(String::as_str))
-            }
+        if let Some(spec) = self.schema.section(section) {
+            return suggestion(key, spec.keys.iter().map(|k| k.name.as_str()));
+        }
+        let elsewhere = self.values.keys().find(|known| known.rsplit('.').next() == Some(key));
+        match elsewhere.map(String::as_str).filter(|_| section.is_empty()) {
+            Some(known) => format!("; did you mean {known}?"),
+            None => match nearest(dotted, self.values.keys().map(String::as_str)) {
+                Some(near) => format!("; did you mean {near}?"),
+                None if section.is_empty() => "; a key stands in a section, as in section.key".to_owned(),
+                None => {
+                    let sections = self.schema.sections.iter().map(|s| s.name.as_str());
+                    format!("; there is no section {}{}", excerpt(section), suggestion(section, sections))
+                }
+            },
         }
     }
 }
 
-fn suggestion<'a>(text: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+/// The single TOML value that a text is, if it is one.
+fn toml_value(text: &str) -> Option<Result<Value, String>> {
+    let document = format!("value = {text}");
+    let table = DeTable::parse(&document).ok()?;
+    let mut entries = table.get_ref().iter();
+    match (entries.next(), entries.next()) {
+        (Some((_, value)), None) => Some(Value::from_toml(value.get_ref())),
+        _ => None,
+    }
+}
+
+pub(super) fn suggestion<'a>(text: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     match nearest(text, known.clone()) {
         Some(near) => format!("; did you mean {near}?"),
         None => {
             let known: Vec<&str> = known.take(40).collect();
             format!("; allowed: {}", known.join(", "))
         }
-    }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let says = |e: std::io::Error| format!("cannot be read: {e}");
-    let size = fs::metadata(path).map_err(says)?.len();
-    if size > MAX_BYTES {
-        return Err(format!("has {size} bytes; allowed: up to {MAX_BYTES}. Is this the right file?"));
-    }
-    String::from_utf8(fs::read(path).map_err(says)?).map_err(|e| {
-        format!("is not UTF-8 text (byte {}). Is this the right file?", e.utf8_error().valid_up_to())
-    })
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count() + 1
-}
-
-fn plain(value: &Spanned<DeValue<'_>>) -> Result<Value, String> {
-    match value.get_ref() {
-        DeValue::Boolean(value) => Ok(Value::Bool(*value)),
-        DeValue::String(text) => Ok(Value::Text(text.to_string())),
-        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
-            .map(Value::Integer)
-            .map_err(|_| "the number is too large".to_owned()),
-        DeValue::Float(float) => {
-            let text = float.as_str();
-            Decimal::from_str_exact(text)
-                .or_else(|_| Decimal::from_scientific(text))
-                .map(|d| Value::Decimal(d.normalize()))
-                .map_err(|_| "not a finite number".to_owned())
-        }
-        DeValue::Datetime(at) => Ok(Value::Text(at.to_string())),
-        DeValue::Array(_) => Err("a list; a single value is expected here".to_owned()),
-        DeValue::Table(_) => Err("a section; a single value is expected here".to_owned()),
     }
 }

@@ -5,6 +5,7 @@
 //! [`render_default_file`] makes of the schema, so documentation and code cannot drift apart.
 
 mod fault;
+mod file;
 mod keys;
 mod load;
 mod nearest;
@@ -19,7 +20,7 @@ pub use load::{ENV_PATH, Layers, find_file, load};
 pub use nearest::nearest;
 pub use render::{render_default_file, render_json, render_text};
 pub use resolved::{Config, Origin};
-pub use schema::{Allowed, Broken, KeySpec, Rule, Schema, SectionSpec};
+pub use schema::{Allowed, Broken, Instance, Instances, KeySpec, Rule, Schema, SectionSpec};
 pub use value::Value;
 
 #[cfg(test)]

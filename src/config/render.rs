@@ -1,12 +1,14 @@
 //! Configuration as text: the shipped file, and what `peak config show` prints.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use super::resolved::Config;
+use super::fault::printable;
+use super::resolved::{Config, Origin};
 use super::schema::{KeySpec, Schema, SectionSpec};
-use super::value::Value;
+use super::value::{Value, quoted};
 
 const HEAD: &str = "\
 # Peak Trade configuration. Every key, with its default and its unit; a key that is left out takes
@@ -27,7 +29,7 @@ pub fn render_default_file(schema: &Schema) -> String {
         match &section.instances {
             None => keys(&mut file, section, &[], &header(&section.name)),
             Some(instances) => {
-                for (name, differing) in instances {
+                for (name, differing) in &instances.shipped {
                     keys(&mut file, section, differing, &format!("[{}.{}]", section.name, quoted(name)));
                 }
             }
@@ -40,15 +42,7 @@ fn keys(file: &mut String, section: &SectionSpec, differing: &[(String, Value)],
     let _ = writeln!(file, "{header}");
     for key in &section.keys {
         let value = differing.iter().find(|(name, _)| *name == key.name).map_or(&key.default, |(_, v)| v);
-        let _ = writeln!(file, "{} = {}", key.name, short(value));
-    }
-}
-
-/// Whole decimals are written without a point, as people write amounts.
-fn short(value: &Value) -> String {
-    match value {
-        Value::Decimal(number) => number.to_string(),
-        other => other.to_string(),
+        let _ = writeln!(file, "{} = {}", key.name, value.short());
     }
 }
 
@@ -59,10 +53,6 @@ fn describe(key: &KeySpec) -> String {
 
 fn header(section: &str) -> String {
     format!("[{section}]")
-}
-
-fn quoted(name: &str) -> String {
-    toml::Value::String(name.to_owned()).to_string()
 }
 
 /// As comment lines of at most 100 characters.
@@ -81,26 +71,29 @@ fn wrapped(text: &str) -> String {
     lines
 }
 
-/// The configuration in force as TOML, each value with its origin.
+/// The configuration in force as TOML, each value with its origin: itself a configuration file.
 #[must_use]
 pub fn render_text(config: &Config) -> String {
     let mut text = match config.file() {
-        Some(file) => format!("# from {}\n", file.display()),
+        Some(file) => format!("# from {}\n", printable(&file.display().to_string())),
         None => "# the compiled-in configuration\n".to_owned(),
     };
-    let mut current = "";
+    // Gathered first: a section's keys need not stand together in the order of dotted keys.
+    let mut sections: BTreeMap<&str, Vec<(&str, &Value, &Origin)>> = BTreeMap::new();
     for (dotted, (value, origin)) in &config.values {
         let (section, key) = dotted.rsplit_once('.').unwrap_or(("", dotted));
-        if section != current {
-            let _ = writeln!(text, "\n[{}]", shown_section(section));
-            current = section;
+        sections.entry(section).or_default().push((key, value, origin));
+    }
+    for (section, keys) in sections {
+        let _ = writeln!(text, "\n[{}]", shown_section(section));
+        for (key, value, origin) in keys {
+            let _ = writeln!(text, "{key} = {}  # {}", value.short(), printable(&origin.to_string()));
         }
-        let _ = writeln!(text, "{key} = {}  # {origin}", short(value));
     }
     text
 }
 
-/// An instance's name may hold a slash, which TOML wants quoted.
+/// The name of an instance is a symbol, and a symbol has a slash, which TOML wants quoted.
 fn shown_section(section: &str) -> String {
     match section.split_once('.') {
         Some((head, name)) if name.contains('/') => format!("{head}.{}", quoted(name)),

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 
 use super::resolved::Config;
-use super::value::Value;
+use super::value::{Value, exact_decimal};
 
 /// What a key allows.
 #[derive(Clone)]
@@ -68,12 +69,15 @@ impl Allowed {
                     Err(format!("allowed: {self}"))
                 }
             }
+            (Self::Integer { .. }, Value::Decimal(d)) if d.is_integer() && d.to_i64().is_none() => {
+                Err(format!("allowed: {self}; this does not fit into 64 bits"))
+            }
             (Self::Number { .. }, Value::Integer(n)) => self.in_range(Decimal::from(n)),
             (Self::Number { .. }, Value::Decimal(d)) => self.in_range(d),
             // Amounts may be quoted so that no tool along the way makes a float of them.
-            (Self::Number { .. }, Value::Text(text)) => match Decimal::from_str_exact(text.trim()) {
+            (Self::Number { .. }, Value::Text(text)) => match exact_decimal(&text) {
                 Ok(d) => self.in_range(d),
-                Err(_) => refuse(&Value::Text(text)),
+                Err(why) => Err(format!("allowed: {self}; {why}")),
             },
             (Self::Choice(words), Value::Text(text)) => {
                 if words.contains(&text) {
@@ -94,6 +98,8 @@ impl Allowed {
         let Self::Number { min, max, above_min, below_max } = self else {
             return Err(format!("allowed: {self}"));
         };
+        // One text for one number: 0.10 and 0.1 must not look like two configurations.
+        let number = if number.is_zero() { Decimal::ZERO } else { number.normalize() };
         let low = if *above_min { number > *min } else { number >= *min };
         let high = if *below_max { number < *max } else { number <= *max };
         if low && high { Ok(Value::Decimal(number)) } else { Err(format!("allowed: {self}")) }
@@ -138,11 +144,8 @@ pub struct KeySpec {
     pub doc: String,
 }
 
-/// An instance of a section by name, with the values that differ from the keys' defaults.
-pub type Instance = (String, Vec<(String, Value)>);
-
-/// One section. A section with instances (`[instrument."BTC/EUR"]`) names the ones that are
-/// shipped, and allows more by the same keys.
+/// One section, or many alike: a section with instances (`[instrument."BTC/EUR"]`) names the ones
+/// that are shipped, and allows more by the same keys.
 #[derive(Debug, Clone)]
 pub struct SectionSpec {
     /// Its dotted name.
@@ -151,9 +154,23 @@ pub struct SectionSpec {
     pub doc: String,
     /// Its keys.
     pub keys: Vec<KeySpec>,
-    /// `Some` for a section with instances: the shipped ones, with the values that differ from
-    /// the keys' defaults. An unlisted instance takes the keys' defaults.
-    pub instances: Option<Vec<Instance>>,
+    /// `Some` for a section with instances.
+    pub instances: Option<Instances>,
+}
+
+/// An instance of a section by name, with the values that differ from the keys' defaults.
+pub type Instance = (String, Vec<(String, Value)>);
+
+/// The instances of a section.
+#[derive(Debug, Clone)]
+pub struct Instances {
+    /// What an instance may be called, in words.
+    pub allowed: &'static str,
+    /// Refuses other names. No two names that it accepts may be told apart by quotes alone.
+    pub check: fn(&str) -> Result<(), String>,
+    /// The shipped ones, with the values that differ from the keys' defaults. An unlisted
+    /// instance takes the keys' defaults.
+    pub shipped: Vec<Instance>,
 }
 
 type Check = dyn Fn(&Config) -> Vec<Broken> + Send + Sync;
@@ -211,12 +228,27 @@ impl Schema {
 
     /// The section of this name, or the one whose instance it is.
     pub(super) fn section(&self, name: &str) -> Option<&SectionSpec> {
-        self.sections.iter().find(|section| match section.instances {
+        self.sections.iter().find(|section| match &section.instances {
             None => section.name == name,
-            Some(_) => {
-                name.strip_prefix(&section.name).is_some_and(|rest| rest.len() > 1 && rest.starts_with('.'))
-            }
+            Some(instances) => name
+                .strip_prefix(&section.name)
+                .and_then(|rest| rest.strip_prefix('.'))
+                .is_some_and(|instance| (instances.check)(instance).is_ok()),
         })
+    }
+
+    /// The section of this name that has instances.
+    pub(super) fn template(&self, name: &str) -> Option<(&SectionSpec, &Instances)> {
+        let section = self.sections.iter().find(|section| section.name == name)?;
+        Some((section, section.instances.as_ref()?))
+    }
+
+    /// A section, or on the way to one.
+    pub(super) fn leads_somewhere(&self, name: &str) -> bool {
+        let below = |s: &SectionSpec| {
+            s.name == name || s.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.section(name).is_some() || self.sections.iter().any(below)
     }
 
     /// The key of this dotted name.

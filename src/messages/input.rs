@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::data::DataIssue;
-use super::record::{DecisionKey, DecisionRecord, KeyedRecord, Stage};
 use crate::domain::{Bar, MarketEvent, Timestamp};
 
 /// One input with the number it got on arrival. Every message derived from it carries the number.
@@ -54,16 +53,4 @@ pub struct InputBatch {
 impl InputBatch {
     /// The most inputs a batch may hold.
     pub const MAX: usize = 1_024;
-
-    /// What data quality found, as decision records at their places.
-    pub fn issue_records(&self) -> impl Iterator<Item = KeyedRecord> + '_ {
-        let mut last = (0, 0);
-        self.issues.iter().map(move |issue| {
-            last = (issue.input, if last.0 == issue.input { last.1 + 1 } else { 0 });
-            KeyedRecord {
-                key: DecisionKey { input: issue.input, stage: Stage::Data, index: last.1 },
-                record: DecisionRecord::Data(issue.clone()),
-            }
-        })
-    }
 }

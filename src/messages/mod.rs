@@ -19,7 +19,7 @@ pub use input::{ClosedBar, Input, InputBatch};
 pub use intent::{IntentReason, OrderIntent, Purpose};
 pub use record::{
     DecisionKey, DecisionRecord, ExternalInput, KeyedRecord, OperationalRecord, SessionHeader, SizingNote,
-    Stage, StepRow,
+    Stage, StepRow, issue_records,
 };
 pub use refusal::{Comparison, Refusal, RiskCheck, RiskReason};
 pub use signal::{Signal, SignalBatch};

@@ -62,6 +62,18 @@ pub struct KeyedRecord {
     pub record: DecisionRecord,
 }
 
+/// What data quality found in a batch, as decision records at their places.
+pub fn issue_records(issues: &[DataIssue]) -> impl Iterator<Item = KeyedRecord> + '_ {
+    let mut last = (0, 0);
+    issues.iter().map(move |issue| {
+        last = (issue.input, if last.0 == issue.input { last.1 + 1 } else { 0 });
+        KeyedRecord {
+            key: DecisionKey { input: issue.input, stage: Stage::Data, index: last.1 },
+            record: DecisionRecord::Data(issue.clone()),
+        }
+    })
+}
+
 /// Everything that a replay needs to decide the same again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionHeader {

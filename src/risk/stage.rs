@@ -7,98 +7,18 @@
 //! both decide the same, whatever the batches are: all effects of input N are applied before
 //! anything is sized or checked at N + 1.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
 use super::core::RiskCore;
+use super::requests::{ExecutionReply, ExecutionRequest, OrderTotals, RiskStep};
 use super::{AccountError, ApprovedOrder, FillEffect};
 use crate::domain::{Instrument, OrderId, OrderType, Quantity, Side, TargetPosition, TimeInForce, Timestamp};
 use crate::messages::{
-    ClosedBar, DecisionKey, DecisionRecord, InputBatch, IntentReason, KeyedRecord, OrderIntent, OrderState,
-    OrderUpdate, Purpose, Refusal, Signal, SignalBatch, SizingNote, Stage, StepRow, VenueReport,
+    ClosedBar, DecisionKey, DecisionRecord, Input, InputBatch, IntentReason, KeyedRecord, OrderIntent,
+    OrderState, OrderUpdate, Purpose, Refusal, Signal, SignalBatch, SizingNote, Stage, StepRow, VenueReport,
 };
-
-/// What the risk stage asks of execution.
-#[derive(Debug)]
-pub enum ExecutionRequest {
-    /// Let these inputs trade against what rests, up to the first one that causes a report.
-    Match {
-        /// The batch.
-        batch: Arc<InputBatch>,
-        /// Indexes of the inputs.
-        range: RangeInclusive<usize>,
-    },
-    /// Hand over these orders, in this order.
-    Submit {
-        /// Input of the decision.
-        input: u64,
-        /// Session time of the decision.
-        now: Timestamp,
-        /// The orders.
-        orders: Vec<ApprovedOrder>,
-    },
-    /// Cancel these orders.
-    Cancel {
-        /// Input of the decision.
-        input: u64,
-        /// Session time of the decision.
-        now: Timestamp,
-        /// Which.
-        orders: Vec<OrderId>,
-        /// Why.
-        reason: String,
-    },
-    /// Cancel everything: the session ends.
-    CancelAll {
-        /// The last input.
-        input: u64,
-        /// Its session time.
-        now: Timestamp,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// Execution's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ExecutionReply {
-    /// For a `Match`: index of the last input that was matched.
-    pub stopped_at: usize,
-    /// What happened, in order.
-    pub reports: Vec<VenueReport>,
-}
-
-/// What the stage needs next.
-#[derive(Debug)]
-pub enum RiskStep {
-    /// An answer from execution.
-    Needs(ExecutionRequest),
-    /// Nothing: the batch (or the finish) is done.
-    Done,
-}
-
-/// What is counted over a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OrderTotals {
-    /// Intents made.
-    pub generated: u64,
-    /// Orders filled completely.
-    pub filled: u64,
-    /// Orders refused by the venue.
-    pub rejected: u64,
-    /// Orders denied by a risk limit (or for their form).
-    pub blocked_risk: u64,
-    /// Orders stopped at the gate.
-    pub blocked_safety: u64,
-    /// Orders cancelled or expired.
-    pub cancelled: u64,
-    /// Orders of which nobody knows what became.
-    pub unknown: u64,
-    /// Trades of ours.
-    pub fills: u64,
-}
 
 /// Settings of the stage.
 #[derive(Debug, Clone)]
@@ -244,7 +164,16 @@ impl RiskStage {
                 Phase::Scan => {
                     let Some(batch) = self.batch.as_ref() else { return RiskStep::Done };
                     let inputs = Arc::clone(&batch.inputs);
-                    if self.cursor >= inputs.inputs.len() || self.fault.is_some() {
+                    if self.fault.is_some() {
+                        self.batch = None;
+                        return RiskStep::Done;
+                    }
+                    // One input may close two bars: the one before it and its own.
+                    if let Some(bar) = self.bar_closed_before_cursor(&inputs) {
+                        self.phase = Phase::Decide { bar: Some(bar) };
+                        continue;
+                    }
+                    if self.cursor >= inputs.inputs.len() {
                         self.batch = None;
                         return RiskStep::Done;
                     }
@@ -323,28 +252,31 @@ impl RiskStage {
                 self.core.mark(symbol, input.event.mark(), input.time());
             }
         }
+        // Rejected inputs may be older than what was seen, or wrong: session time is the newest
+        // accepted time, wherever batches and segments end.
+        let now = accepted().map(Input::time).fold(self.last.1, Timestamp::max);
         if let Some(input) = inputs.inputs.get(to) {
-            // Rejected inputs may be older than what was seen: session time never goes back.
-            self.last =
-                (input.number, if input.accepted { input.time().max(self.last.1) } else { self.last.1 });
+            self.last = (input.number, now);
         }
     }
 
     fn arrive(&mut self, inputs: &InputBatch, at: usize, reported: bool) {
         self.cursor = at + 1;
-        let bar = self.next_bar;
-        let on_bar = inputs.bars.get(bar).is_some_and(|closed| closed.index as usize == at);
-        self.phase = if on_bar {
-            self.next_bar += 1;
-            let closed = inputs.bars[bar];
-            let signal = self.batch.as_ref().and_then(|b| b.signals.get(bar)).copied();
-            self.take_signal(&closed, signal);
-            Phase::Decide { bar: Some(bar) }
-        } else if reported {
-            Phase::Decide { bar: None }
-        } else {
-            Phase::Scan
+        self.phase = match self.bar_closed_before_cursor(inputs) {
+            Some(bar) => Phase::Decide { bar: Some(bar) },
+            None if reported => Phase::Decide { bar: None },
+            None => Phase::Scan,
         };
+    }
+
+    /// The next bar, if an input closed it that was worked on already; its signal is taken.
+    fn bar_closed_before_cursor(&mut self, inputs: &InputBatch) -> Option<usize> {
+        let bar = self.next_bar;
+        let closed = *inputs.bars.get(bar).filter(|closed| (closed.index as usize) < self.cursor)?;
+        self.next_bar += 1;
+        let signal = self.batch.as_ref().and_then(|b| b.signals.get(bar)).copied();
+        self.take_signal(&closed, signal);
+        Some(bar)
     }
 
     fn take_signal(&mut self, closed: &ClosedBar, signal: Option<Signal>) {

@@ -3,20 +3,20 @@
 //! Canonical order is by [`DecisionKey`]: input number, stage, index (records with equal keys, of
 //! which there should be none, stay in journal order). Inputs lie in the journal in order of
 //! their numbers and are streamed; every input counts as a record of its own, keyed
-//! `(number, Input, 0)`, so that the borders of batches do not matter. Other decision records may
-//! lie anywhere: a first pass notes key and place of each (about 48 bytes of memory a record), a
-//! second one reads them in order.
+//! `(number, Input, 0)`, so that the borders of batches do not matter. Other decision records lie
+//! nearly in order, since a stage runs ahead of another only as far as the lane between them
+//! holds: a first pass finds out how far a record may lie behind its place, a second one holds
+//! back that many. Memory does not grow with the journal.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::iter::Peekable;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::RunLogError;
-use super::journal::{
-    Damage, FrameReader, JournalRecord, Kind, Place, RECORD_HEADER, Step, classify, decode_payload,
-    read_full, size,
-};
+use super::journal::{Damage, FrameReader, JournalRecord, Kind, Step, classify, decode_payload, size};
 use super::normal::normalized;
 use crate::messages::{DecisionKey, DecisionRecord, Input, KeyedRecord, Stage};
 
@@ -90,8 +90,12 @@ pub(crate) enum Inputs {
 /// Iterates over decision records in canonical order, over the journal as it was when opened.
 #[derive(Debug)]
 pub struct Decisions {
-    places: Peekable<std::vec::IntoIter<(DecisionKey, Place)>>,
-    window: Window,
+    /// None when everything was read.
+    frames: Option<FrameReader<Arc<File>>>,
+    wanted: fn(&DecisionRecord) -> bool,
+    /// Records that may have to wait for one that lies behind them.
+    waiting: BinaryHeap<Reverse<Waiting>>,
+    disorder: usize,
     /// None when no (more) inputs are wanted.
     batches: Option<FrameReader<Arc<File>>>,
     inputs: Peekable<std::vec::IntoIter<Input>>,
@@ -102,22 +106,22 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Notes the places of the wanted records of the valid prefix, whatever comes after it.
+    /// Looks through the wanted records of the valid prefix, whatever comes after it.
     pub(crate) fn of_prefix(
         path: &Path,
         inputs: Inputs,
-        wanted: impl Fn(&DecisionRecord) -> bool,
+        wanted: fn(&DecisionRecord) -> bool,
     ) -> Result<Self, RunLogError> {
         let file = Arc::new(File::open(path).map_err(RunLogError::at("open", path))?);
         let end = size(&file)?;
         let mut frames = FrameReader::new(Arc::clone(&file), end);
-        let mut places = Vec::new();
+        let mut disorder = Disorder::default();
         let mut chain = frames.chain();
         while let Step::Record(place) = frames.step()? {
             if place.kind == Kind::Decision {
                 match decode_payload(&place, frames.payload()) {
                     Ok(JournalRecord::Decision(KeyedRecord { key, record })) if wanted(&record) => {
-                        places.push((key, place));
+                        disorder.see(key);
                     }
                     Ok(_) => {}
                     // As in a scan: intact and unreadable ends the prefix.
@@ -131,14 +135,15 @@ impl Decisions {
         }
         let damage = classify(&file, frames.valid_bytes(), frames.last_seq(), end)?;
         let valid_bytes = frames.valid_bytes();
-        places.sort_by_key(|(key, place)| (*key, place.seq));
         let batches = match inputs {
             Inputs::Included => Some(FrameReader::new(Arc::clone(&file), valid_bytes)),
             Inputs::LeftOut => None,
         };
         Ok(Self {
-            places: places.into_iter().peekable(),
-            window: Window { source: file, bytes: Vec::new(), at: 0 },
+            frames: Some(FrameReader::new(file, valid_bytes)),
+            wanted,
+            waiting: BinaryHeap::new(),
+            disorder: disorder.bound(),
             batches,
             inputs: Vec::new().into_iter().peekable(),
             last_input: 0,
@@ -172,24 +177,43 @@ impl Decisions {
     /// A failing disk, or inputs that are not in order.
     pub fn next_record(&mut self) -> Result<Option<KeyedRecord>, RunLogError> {
         self.load_inputs()?;
+        self.load_waiting()?;
         let input_key = self.inputs.peek().map(|input| DecisionKey {
             input: input.number,
             stage: Stage::Input,
             index: 0,
         });
-        let input_first = match (input_key, self.places.peek()) {
-            (Some(input), Some((other, _))) => input <= *other,
+        let input_first = match (input_key, self.waiting.peek()) {
+            (Some(input), Some(Reverse(other))) => input <= other.record.key,
             (Some(_), None) => true,
             (None, _) => false,
         };
         if input_first && let (Some(key), Some(input)) = (input_key, self.inputs.next()) {
             return Ok(Some(KeyedRecord { key, record: DecisionRecord::Input(input) }));
         }
-        let Some((_, place)) = self.places.next() else { return Ok(None) };
-        match decode_payload(&place, self.window.payload(&place)?)? {
-            JournalRecord::Decision(record) => Ok(Some(record)),
-            JournalRecord::Inputs(_) | JournalRecord::Operational(_) => Err(changed()),
+        Ok(self.waiting.pop().map(|Reverse(first)| first.record))
+    }
+
+    /// Reads on until the first record that waits cannot be preceded by one not yet read.
+    fn load_waiting(&mut self) -> Result<(), RunLogError> {
+        while self.waiting.len() <= self.disorder
+            && let Some(frames) = &mut self.frames
+        {
+            let Step::Record(place) = frames.step()? else {
+                self.frames = None;
+                break;
+            };
+            if place.kind != Kind::Decision {
+                continue;
+            }
+            let JournalRecord::Decision(record) = decode_payload(&place, frames.payload())? else {
+                return Err(changed());
+            };
+            if (self.wanted)(&record.record) {
+                self.waiting.push(Reverse(Waiting { seq: place.seq, record }));
+            }
         }
+        Ok(())
     }
 
     /// Makes the next input available, if there is one.
@@ -240,28 +264,115 @@ fn changed() -> RunLogError {
     RunLogError::BadFile { path: "journal".to_owned(), detail: "changed while it was read".to_owned() }
 }
 
-/// Reads payloads at known places; neighbours cost no second call to the operating system.
+/// A record that waits for its turn: by key, and in journal order where keys are equal.
 #[derive(Debug)]
-struct Window {
-    source: Arc<File>,
-    bytes: Vec<u8>,
-    at: u64,
+struct Waiting {
+    seq: u64,
+    record: KeyedRecord,
 }
 
-impl Window {
-    const BYTES: usize = 64 * 1024;
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.record.key, self.seq).cmp(&(other.record.key, other.seq))
+    }
+}
 
-    fn payload(&mut self, place: &Place) -> Result<&[u8], RunLogError> {
-        let from = place.at_byte + RECORD_HEADER as u64;
-        let len = place.len as usize;
-        let inside = from >= self.at && from + len as u64 <= self.at + self.bytes.len() as u64;
-        if !inside {
-            self.bytes.resize(len.max(Self::BYTES), 0);
-            let got = read_full(&self.source, &mut self.bytes, from)?;
-            self.bytes.truncate(got);
-            self.at = from;
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Waiting {}
+
+/// Finds how far records lie behind their place: the largest distance from a record back to the
+/// first one whose key is greater. Whoever holds back that many and always takes the smallest
+/// takes all in order: were one unread smaller than everything held back, it would lie farther
+/// behind than that from the first of those.
+#[derive(Debug, Default)]
+struct Disorder {
+    seen: usize,
+    /// The greatest key so far.
+    greatest: Option<DecisionKey>,
+    /// The greatest key so far after every [`Self::STRIDE`] records, so that the distance is found
+    /// in little memory, and at most a stride too large.
+    marks: Vec<DecisionKey>,
+    largest: usize,
+}
+
+impl Disorder {
+    const STRIDE: usize = 256;
+
+    fn see(&mut self, key: DecisionKey) {
+        if self.greatest.is_some_and(|greatest| key < greatest) {
+            let from = self.marks.partition_point(|greatest| *greatest <= key) * Self::STRIDE;
+            self.largest = self.largest.max(self.seen - from);
+        } else {
+            self.greatest = Some(key);
         }
-        let start = usize::try_from(from - self.at).unwrap_or(usize::MAX);
-        self.bytes.get(start..start.saturating_add(len)).ok_or_else(changed)
+        self.seen += 1;
+        if self.seen.is_multiple_of(Self::STRIDE) {
+            self.marks.extend(self.greatest);
+        }
+    }
+
+    fn bound(&self) -> usize {
+        self.largest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn holding_back_as_many_as_the_bound_says_sorts(
+            lags in prop::collection::vec(0_u64..600, 1..3_000),
+            late in prop::collection::vec((0_usize..3_000, 0_u64..3_000), 0..3),
+        ) {
+            let mut keys: Vec<u64> = (1_000..).zip(&lags).map(|(at, lag): (u64, &u64)| at - lag).collect();
+            for (at, back) in late {
+                if let Some(key) = keys.get_mut(at) {
+                    *key = key.saturating_sub(back);
+                }
+            }
+            let mut disorder = Disorder::default();
+            for input in &keys {
+                disorder.see(DecisionKey { input: *input, stage: Stage::Step, index: 0 });
+            }
+            let mut waiting = BinaryHeap::new();
+            let mut taken = Vec::new();
+            for key in &keys {
+                waiting.push(Reverse(*key));
+                if waiting.len() > disorder.bound() {
+                    taken.extend(waiting.pop().map(|Reverse(key)| key));
+                }
+            }
+            while let Some(Reverse(key)) = waiting.pop() {
+                taken.push(key);
+            }
+            keys.sort_unstable();
+            prop_assert_eq!(taken, keys);
+        }
+    }
+
+    #[test]
+    fn what_is_in_order_is_not_held_back() {
+        let mut disorder = Disorder::default();
+        for input in 0..10_000 {
+            disorder.see(DecisionKey { input, stage: Stage::Step, index: 0 });
+        }
+        assert_eq!(disorder.bound(), 0);
+        disorder.see(DecisionKey { input: 9_990, stage: Stage::Step, index: 0 });
+        assert!((9..=9 + 2 * Disorder::STRIDE).contains(&disorder.bound()), "{}", disorder.bound());
     }
 }

@@ -14,7 +14,10 @@ use super::meta::{read_json, write_json};
 use crate::domain::RunId;
 
 /// How often a lock is asked for when somebody else only looks whether it is held.
-const LOCK_TRIES: u32 = 1_000;
+const LOCK_TRIES: u32 = 2_000;
+
+/// How long a looker is given to finish looking.
+const LOOKER_PAUSE: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// The folder of a run: `BASE/RUN_ID/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,8 +222,16 @@ impl RunFolder {
                     noted.map_err(RunLogError::at("write lock", &path))?;
                     return Ok(RunLock { _file: file });
                 }
-                // One who looks whether the lock is held holds it for an instant.
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+                // One who looks whether the run is alive shares the lock for an instant: only a
+                // lock that cannot even be shared is a run's.
+                Err(TryLockError::WouldBlock) => match file.try_lock_shared() {
+                    Ok(()) => {
+                        file.unlock().map_err(RunLogError::at("unlock", &path))?;
+                        std::thread::park_timeout(LOOKER_PAUSE);
+                    }
+                    Err(TryLockError::WouldBlock) => break,
+                    Err(TryLockError::Error(error)) => return Err(RunLogError::at("lock", &path)(error)),
+                },
                 Err(TryLockError::Error(error)) => return Err(RunLogError::at("lock", &path)(error)),
             }
         }
@@ -304,10 +315,9 @@ mod tests {
                     folder.is_alive().unwrap();
                 }
             });
-            for _ in 0..200 {
-                folder.lock().unwrap();
-            }
+            let locked: Vec<_> = (0..200).map(|_| folder.lock().map(|_| ())).collect();
             done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(locked.iter().all(Result::is_ok), "{locked:?}");
         });
     }
 }

@@ -7,13 +7,11 @@ use rust_decimal::Decimal;
 use thiserror::Error;
 
 use super::engine::Engine;
-use super::plan::{core_settings, factory, recorded};
-use crate::domain::{Bps, Instrument, Money, Span, Timeframe, VolumeUnit};
+use crate::domain::{Bps, Instrument, Money, Span, Timeframe};
 use crate::execution::{ExecutionStage, HaltGate, PaperParams, PaperParamsError, PaperVenue};
 use crate::market::{AggregateError, MarketStage, SourceInfo, StageParams};
-use crate::messages::SessionHeader;
 use crate::risk::{CostAssumption, RiskCore, RiskLimits, RiskStage, RiskStageParams};
-use crate::strategy::{StrategyFactory, StrategyStage, find, panic_text};
+use crate::strategy::{StrategyFactory, StrategyStage, panic_text};
 
 /// Why a session cannot be built.
 #[derive(Debug, Error)]
@@ -124,28 +122,4 @@ pub fn engine(
         execution: ExecutionStage::new(gate, Box::new(venue)),
         max_restarts: settings.max_restarts,
     })
-}
-
-/// Rebuilds the stages of a recorded run from its header.
-///
-/// # Errors
-/// This binary does not know a recorded key or value.
-pub fn engine_of_header(header: &SessionHeader, gate: Arc<HaltGate>) -> Result<Engine, AssembleError> {
-    let (config, limits, granularity) = recorded(header)?;
-    let settings = |e: &dyn std::fmt::Display| AssembleError::Settings(e.to_string());
-    let core = core_settings(&config, limits).map_err(|e| settings(&e))?;
-    let strategy = find(&header.strategy).map_err(|e| settings(&e))?;
-    let factory = factory(&config, strategy).map_err(|e| settings(&e))?;
-    let source = SourceInfo {
-        kind: "journal",
-        identity: header.source.clone(),
-        symbol: None,
-        granularity,
-        volume_unit: VolumeUnit::Base,
-        is_synthetic: false,
-        real_time: false,
-        expected_events: None,
-        notes: Vec::new(),
-    };
-    engine(&core, &source, factory, gate)
 }

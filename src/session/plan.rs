@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::assemble::{AssembleError, CoreSettings};
+use super::assemble::{AssembleError, CoreSettings, engine};
 use super::crew::CrewParams;
+use super::engine::Engine;
 use super::schema::{parameters, schema};
 use crate::actors::guardian::GuardianParams;
 use crate::actors::lane::Chaos;
 use crate::actors::logger::CommitPolicy;
 use crate::actors::restart::RestartIntensity;
 use crate::config::{Config, Layers, load};
-use crate::domain::{Bps, Instrument, Price, Quantity, Span, Symbol, Timeframe, Timestamp};
-use crate::market::{Granularity, Source, SourceError, SourceSpec, SpecError, Speed, SyntheticParams};
+use crate::domain::{Bps, Instrument, Price, Quantity, Span, Symbol, Timeframe, Timestamp, VolumeUnit};
+use crate::execution::HaltGate;
+use crate::market::{
+    Granularity, Source, SourceError, SourceInfo, SourceSpec, SpecError, Speed, SyntheticParams,
+};
 use crate::messages::SessionHeader;
 use crate::risk::{DailyLossBlocks, RiskLimits};
 use crate::strategy::{StrategyFactory, StrategySpec, find};
@@ -184,6 +188,30 @@ pub fn recorded(header: &SessionHeader) -> Result<(Config, RunLimits, Granularit
     let set = values.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
     let config = load(&schema(), &Layers { set, ..Layers::default() }).map_err(|e| fault(e.to_string()))?;
     Ok((config, RunLimits { steps, duration_minutes }, granularity))
+}
+
+/// Rebuilds the stages of a recorded run from its header.
+///
+/// # Errors
+/// This binary does not know a recorded key or value.
+pub fn engine_of_header(header: &SessionHeader, gate: Arc<HaltGate>) -> Result<Engine, AssembleError> {
+    let (config, limits, granularity) = recorded(header)?;
+    let settings = |e: &dyn std::fmt::Display| AssembleError::Settings(e.to_string());
+    let core = core_settings(&config, limits).map_err(|e| settings(&e))?;
+    let strategy = find(&header.strategy).map_err(|e| settings(&e))?;
+    let factory = factory(&config, strategy).map_err(|e| settings(&e))?;
+    let source = SourceInfo {
+        kind: "journal",
+        identity: header.source.clone(),
+        symbol: None,
+        granularity,
+        volume_unit: VolumeUnit::Base,
+        is_synthetic: false,
+        real_time: false,
+        expected_events: None,
+        notes: Vec::new(),
+    };
+    engine(&core, &source, factory, gate)
 }
 
 /// What decides, of a configuration.

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::assemble::{AssembleError, engine_of_header};
+use super::assemble::AssembleError;
 use super::engine::Engine;
+use super::plan::engine_of_header;
 use crate::domain::{MarketEvent, OrderId, Timestamp};
 use crate::execution::HaltGate;
 use crate::messages::{
     DecisionKey, DecisionRecord, ExternalInput, InputBatch, KeyedRecord, OrderState, SessionHeader, Stage,
+    issue_records,
 };
 use crate::runlog::{Decisions, RunLogError, decisions};
 
@@ -143,7 +145,7 @@ fn difference(old: Option<&KeyedRecord>, new: Option<&KeyedRecord>) -> Differenc
 #[derive(Default)]
 struct Outside {
     header: Option<SessionHeader>,
-    deaths: BTreeSet<u64>,
+    deaths: Vec<DecisionKey>,
     refused: BTreeSet<OrderId>,
 }
 
@@ -153,8 +155,8 @@ fn look_outside(journal: &Path) -> Result<Outside, RunLogError> {
     while let Some(record) = records.next_record()? {
         match record.record {
             DecisionRecord::Header(header) => outside.header = Some(*header),
-            DecisionRecord::External(ExternalInput::StrategyRestarted { skipped_input, .. }) => {
-                outside.deaths.insert(skipped_input);
+            DecisionRecord::External(ExternalInput::StrategyRestarted { .. }) => {
+                outside.deaths.push(record.key);
             }
             DecisionRecord::External(ExternalInput::GateRefused { orders }) => outside.refused.extend(orders),
             _ => {}
@@ -180,7 +182,7 @@ pub fn replay(journal: &Path, ended_in_order: bool) -> Result<ReplayReport, Repl
     let header = outside.header.ok_or(ReplayError::NoHeader)?;
     let mut engine = engine_of_header(&header, HaltGate::new())?;
     engine.max_restarts = u32::MAX;
-    engine.strategy.die_again(outside.deaths);
+    engine.strategy.die_again(outside.deaths.into_iter());
     engine.execution.refuse_again(outside.refused);
 
     let mut comparison = Comparison::default();
@@ -257,7 +259,7 @@ fn inputs_and_findings(batch: &Arc<InputBatch>) -> Vec<KeyedRecord> {
         key: DecisionKey { input: input.number, stage: Stage::Input, index: 0 },
         record: DecisionRecord::Input(*input),
     });
-    inputs.chain(batch.issue_records()).collect()
+    inputs.chain(issue_records(&batch.issues)).collect()
 }
 
 fn fault_as_difference(fault: &str) -> Difference {

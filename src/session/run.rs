@@ -53,7 +53,7 @@ pub enum SessionError {
         /// What could not be written.
         what: &'static str,
         /// Why not.
-        error: RunLogError,
+        error: Box<RunLogError>,
     },
 }
 
@@ -318,7 +318,7 @@ fn finish(
         state: end.state,
         reason: end.reason.clone(),
         what,
-        error,
+        error: Box::new(error),
     };
     let metrics = match &risk {
         Some(stage) => SessionMetrics::of(stage, end.restarts, seconds),

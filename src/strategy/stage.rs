@@ -33,8 +33,9 @@ pub struct StrategyStage {
     capacity: usize,
     last_target: TargetPosition,
     restarts: u32,
-    /// For a replay: inputs whose bars killed the strategy in the recorded run.
-    deaths_then: BTreeSet<u64>,
+    /// For a replay: bars that killed the strategy in the recorded run, by input and place among
+    /// the bars that this input closed.
+    deaths_then: BTreeSet<(u64, u32)>,
     /// Bars of the batch in work that already have their signal.
     partial: Vec<Signal>,
 }
@@ -68,9 +69,10 @@ impl StrategyStage {
         self.restarts
     }
 
-    /// For a replay: the strategy dies again on the bars of these inputs, as in the recorded run.
-    pub fn die_again(&mut self, inputs: BTreeSet<u64>) {
-        self.deaths_then = inputs;
+    /// For a replay: the strategy dies again where these records of restarts say, as in the
+    /// recorded run.
+    pub fn die_again(&mut self, restarts: impl Iterator<Item = DecisionKey>) {
+        self.deaths_then = restarts.map(|key| (key.input, key.index / RECORDS_A_BAR)).collect();
     }
 
     /// Says what the strategy wants after each bar of the batch, and appends its changes of mind.
@@ -85,7 +87,7 @@ impl StrategyStage {
     ) -> Result<Vec<Signal>, StrategyPanicked> {
         for (index, closed) in batch.bars.iter().enumerate().skip(self.partial.len()) {
             let input = input_number(batch, closed.index);
-            if !self.deaths_then.is_empty() && self.deaths_then.contains(&input) {
+            if !self.deaths_then.is_empty() && self.deaths_then.contains(&(input, place(batch, index))) {
                 return Err(StrategyPanicked { input, message: "as recorded".to_owned() });
             }
             let strategy = &mut self.strategy;
@@ -123,7 +125,7 @@ impl StrategyStage {
         .map_err(|payload| StrategyPanicked { input, message: panic_text(&*payload) })?;
         self.restarts += 1;
         records.push(KeyedRecord {
-            key: DecisionKey { input, stage: Stage::Signal, index: 0 },
+            key: DecisionKey { input, stage: Stage::Signal, index: place(batch, index) * RECORDS_A_BAR },
             record: DecisionRecord::External(ExternalInput::StrategyRestarted {
                 skipped_input: input,
                 restarts: self.restarts,
@@ -153,12 +155,25 @@ impl StrategyStage {
         if changed {
             let input = input_number(batch, batch.bars[index].index);
             records.push(KeyedRecord {
-                key: DecisionKey { input, stage: Stage::Signal, index: 1 },
+                key: DecisionKey {
+                    input,
+                    stage: Stage::Signal,
+                    index: place(batch, index) * RECORDS_A_BAR + 1,
+                },
                 record: DecisionRecord::Signal { symbol: self.symbol, target },
             });
         }
         self.partial.push(Signal { bar: u32::try_from(index).unwrap_or(u32::MAX), target, changed });
     }
+}
+
+/// A bar makes at most two records: a restart and a change of mind.
+const RECORDS_A_BAR: u32 = 2;
+
+/// 0 for the first bar that an input closed, 1 for the second.
+fn place(batch: &InputBatch, bar: usize) -> u32 {
+    let input = |bar: usize| batch.bars.get(bar).map(|closed| closed.index);
+    u32::from(bar > 0 && input(bar - 1) == input(bar))
 }
 
 fn input_number(batch: &InputBatch, index: u32) -> u64 {

@@ -28,8 +28,8 @@ use peak_trade::session::plan::Plan;
 use peak_trade::session::replay::replay;
 use peak_trade::session::run::RunOptions;
 
-use crate::lab::{
-    Lab, assert_nothing_rests, hook, journal, order_states, run_with, with_gate, within_minutes,
+use crate::stand::{
+    Stand, assert_nothing_rests, hook, journal, order_states, run_with, with_gate, within_minutes,
 };
 use crate::support::{Bench, text};
 
@@ -169,8 +169,8 @@ fn watched(
     Watched { outcome, seen, gate }
 }
 
-fn plan_on(lab: &Lab, arbiters: u64) -> Plan {
-    lab.plan(&["shadow_paper.bars=600", &format!("actors.arbiters={}", 1 + arbiters % 5)])
+fn plan_on(stand: &Stand, arbiters: u64) -> Plan {
+    stand.plan(&["shadow_paper.bars=600", &format!("actors.arbiters={}", 1 + arbiters % 5)])
 }
 
 /// What must hold of every session, however it ends.
@@ -183,8 +183,8 @@ fn assert_sound(run: &Watched, what: &str) {
 #[test]
 fn no_order_is_at_the_venue_whose_intent_a_power_loss_would_take() {
     for round in 0..5 {
-        let (lab, file) = (Lab::new(), FaultyFile::default());
-        let run = watched(plan_on(&lab, round), &file, Box::new(file.clone()), None);
+        let (stand, file) = (Stand::new(), FaultyFile::default());
+        let run = watched(plan_on(&stand, round), &file, Box::new(file.clone()), None);
         assert_eq!(run.outcome.end.state, EndState::Completed, "{:?}", run.outcome.end);
         assert!(run.seen.began.len() > 10, "{:?}", run.seen);
         assert_sound(&run, "no fault");
@@ -198,8 +198,9 @@ fn no_order_is_at_the_venue_whose_intent_a_power_loss_would_take() {
 #[test]
 fn a_planted_missing_sync_is_caught() {
     for round in 0..5 {
-        let (lab, file) = (Lab::new(), FaultyFile::new(Faults { forget_sync: true, ..Faults::default() }));
-        let run = watched(plan_on(&lab, round), &file, Box::new(file.clone()), None);
+        let (stand, file) =
+            (Stand::new(), FaultyFile::new(Faults { forget_sync: true, ..Faults::default() }));
+        let run = watched(plan_on(&stand, round), &file, Box::new(file.clone()), None);
         assert_eq!(run.outcome.end.state, EndState::Completed, "{:?}", run.outcome.end);
         assert!(!run.seen.began.is_empty());
         let missed: BTreeSet<OrderId> = run.seen.unknown_after_power_loss.into_iter().collect();
@@ -209,8 +210,8 @@ fn a_planted_missing_sync_is_caught() {
 
 /// Faults over the whole length of a run, and how long that is.
 fn planted() -> Vec<Faults> {
-    let (lab, file) = (Lab::new(), FaultyFile::default());
-    watched(plan_on(&lab, 2), &file, Box::new(file.clone()), None);
+    let (stand, file) = (Stand::new(), FaultyFile::default());
+    watched(plan_on(&stand, 2), &file, Box::new(file.clone()), None);
     let (bytes, syncs) = (file.contents().len(), file.syncs());
     assert!(bytes > 10_000 && syncs > 10, "{bytes} bytes, {syncs} syncs");
     let mut faults = Vec::new();
@@ -229,8 +230,8 @@ fn planted() -> Vec<Faults> {
 #[test]
 fn a_journal_that_fails_shuts_the_gate_and_ends_the_run_as_failed() {
     for (n, faults) in (0..).zip(planted()) {
-        let (lab, file) = (Lab::new(), FaultyFile::new(faults));
-        let run = watched(plan_on(&lab, n), &file, Box::new(file.clone()), None);
+        let (stand, file) = (Stand::new(), FaultyFile::new(faults));
+        let run = watched(plan_on(&stand, n), &file, Box::new(file.clone()), None);
         let (end, what) = (&run.outcome.end, format!("{faults:?}"));
         assert_eq!(end.state, EndState::Failed, "{what}: {end:?}");
         assert!(end.reason.starts_with("logger died: journal: "), "{what}: {end:?}");
@@ -245,8 +246,8 @@ fn a_journal_that_fails_shuts_the_gate_and_ends_the_run_as_failed() {
 #[test]
 fn a_slow_file_is_no_fault() {
     let faults = Faults { short_writes: Some(7), interrupts: true, ..Faults::default() };
-    let (lab, file) = (Lab::new(), FaultyFile::new(faults));
-    let run = watched(plan_on(&lab, 2), &file, Box::new(file.clone()), None);
+    let (stand, file) = (Stand::new(), FaultyFile::new(faults));
+    let run = watched(plan_on(&stand, 2), &file, Box::new(file.clone()), None);
     assert_eq!(run.outcome.end.state, EndState::Completed, "{:?}", run.outcome.end);
     assert_sound(&run, "short writes");
 }
@@ -283,9 +284,9 @@ impl JournalFile for PanickingFile {
 #[test]
 fn a_logger_that_panics_is_never_lost_silently() {
     for (n, at) in (0..).zip([2_u64, 3, 4, 5, 8, 13, 21, 34]) {
-        let (lab, file) = (Lab::new(), FaultyFile::default());
+        let (stand, file) = (Stand::new(), FaultyFile::default());
         let bad = PanickingFile { inner: file.clone(), calls: Arc::default(), at };
-        let run = watched(plan_on(&lab, n), &file, Box::new(bad), None);
+        let run = watched(plan_on(&stand, n), &file, Box::new(bad), None);
         let end = &run.outcome.end;
         assert_eq!(end.state, EndState::Failed, "{at}: {end:?}");
         assert_eq!(end.reason, "logger died: panicked: the planted panic of the file");
@@ -298,8 +299,8 @@ fn a_logger_that_panics_is_never_lost_silently() {
 #[test]
 fn an_execution_actor_that_panics_ends_the_session_as_failed() {
     for (n, order) in (0..).zip([1_u64, 2, 7, 11]) {
-        let (lab, file) = (Lab::new(), FaultyFile::default());
-        let run = watched(plan_on(&lab, n), &file, Box::new(file.clone()), Some(order));
+        let (stand, file) = (Stand::new(), FaultyFile::default());
+        let run = watched(plan_on(&stand, n), &file, Box::new(file.clone()), Some(order));
         let end = &run.outcome.end;
         assert_eq!(end.state, EndState::Failed, "{end:?}");
         assert_eq!(end.reason, "execution died: panicked: the planted panic of the venue");
@@ -346,10 +347,10 @@ fn on_faulty_disk(gate: &Arc<HaltGate>, faults: Faults) -> RunOptions {
 #[test]
 fn a_full_disk_leaves_a_final_folder_that_replays() {
     for disk in [3_000, 5_000, 8_000, 13_000, 21_000, 34_000] {
-        let (lab, gate) = (Lab::new(), HaltGate::new());
+        let (stand, gate) = (Stand::new(), HaltGate::new());
         let faults = Faults { disk_bytes: Some(disk), ..Faults::default() };
-        let report = run_with(lab.plan(&[]), on_faulty_disk(&gate, faults)).unwrap();
-        lab.assert_final(&report, "failed", "logger died: journal: ");
+        let report = run_with(stand.plan(&[]), on_faulty_disk(&gate, faults)).unwrap();
+        stand.assert_final(&report, "failed", "logger died: journal: ");
         assert!(gate.is_shut());
         let scanned = scan(&journal(&report)).unwrap();
         assert!(scanned.valid_records > 0 && scanned.ending.is_none(), "{disk}: {scanned:?}");
@@ -367,10 +368,10 @@ fn a_journal_that_cannot_be_begun_is_an_error_and_the_folder_says_so() {
         Faults { fail_sync: Some(1), ..Faults::default() },
         Faults { fail_sync: Some(2), ..Faults::default() },
     ] {
-        let (lab, gate) = (Lab::new(), HaltGate::new());
-        let fault = run_with(lab.plan(&[]), on_faulty_disk(&gate, faults)).unwrap_err();
+        let (stand, gate) = (Stand::new(), HaltGate::new());
+        let fault = run_with(stand.plan(&[]), on_faulty_disk(&gate, faults)).unwrap_err();
         assert!(fault.to_string().contains("journal"), "{faults:?}: {fault}");
-        let record = &RegistryRecord::list(&lab.registry()).unwrap().records[0].1;
+        let record = &RegistryRecord::list(&stand.registry()).unwrap().records[0].1;
         assert!(record.status != RegistryStatus::Started, "{record:?}");
         assert!(record.error.as_ref().unwrap().contains("the journal could not be begun"), "{record:?}");
     }
@@ -378,13 +379,13 @@ fn a_journal_that_cannot_be_begun_is_an_error_and_the_folder_says_so() {
 
 #[test]
 fn a_kill_journals_its_cancels_whatever_waits_in_the_lanes() {
-    let (lab, gate) = (Lab::new(), HaltGate::new());
+    let (stand, gate) = (Stand::new(), HaltGate::new());
     let mut plan =
-        lab.plan(&["paper_venue.max_participation=0.0001", "actors.lane_capacity=1", "actors.batch_max=1"]);
+        stand.plan(&["paper_venue.max_participation=0.0001", "actors.lane_capacity=1", "actors.batch_max=1"]);
     // The kill comes from a strategy that dies for good while orders rest and lanes are full.
     hook(&mut plan, |n| assert!(n < 700, "the planted panic"));
     let report = run_with(plan, with_gate(&gate)).unwrap();
-    lab.assert_final(&report, "failed", "the planted panic");
+    stand.assert_final(&report, "failed", "the planted panic");
     assert_nothing_rests(&journal(&report));
     let cancelled =
         order_states(&journal(&report)).into_values().filter(|state| *state == OrderState::Cancelled).count();

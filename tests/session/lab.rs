@@ -1,263 +1,308 @@
-//! Sessions through the library, with parts that fail on purpose.
+//! Sessions through the library: as actors with a journal on disk, or as a direct loop.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
-use std::time::Duration;
+use std::sync::Arc;
 
 use peak_trade::config::{Layers, load};
-use peak_trade::domain::{Bar, MarketEvent, OrderId, TargetPosition, Timestamp};
+use peak_trade::domain::{Bar, MarketEvent, Price, Quantity, TargetPosition, Timeframe, Timestamp};
 use peak_trade::execution::HaltGate;
-use peak_trade::market::{Source, SourceError, SourceInfo, SourceState};
-use peak_trade::messages::{DecisionRecord, ExternalInput, OrderState};
-use peak_trade::runlog::{JournalFile, OsFile, RegistryRecord, RegistryStatus, decisions};
+use peak_trade::market::SourceState;
+use peak_trade::messages::{
+    DecisionKey, DecisionRecord, Fill, KeyedRecord, OrderIntent, OrderState, OrderUpdate, Refusal, Stage,
+    StepRow, issue_records,
+};
+use peak_trade::runlog::{JournalWriter, decisions, digest};
+use peak_trade::session::assemble::engine;
+use peak_trade::session::engine::Engine;
 use peak_trade::session::metrics::SessionReport;
 use peak_trade::session::plan::{Plan, RunLimits, plan};
-use peak_trade::session::run::{MakeJournalFile, RunOptions, SessionError, run};
+use peak_trade::session::replay::{ReplayReport, replay};
+use peak_trade::session::run::{RunOptions, run};
 use peak_trade::session::schema::schema;
 use peak_trade::strategy::Strategy;
+use rust_decimal::Decimal;
 
-/// A session that trades often: a crossover of short averages on 1,500 synthetic minutes.
-const SETTINGS: &[&str] = &[
-    "shadow_paper.bars=1500",
-    "shadow_paper.warmup_candles=20",
-    "strategy.ma_crossover.fast_window=3",
-    "strategy.ma_crossover.slow_window=8",
-    "actors.batch_max=50",
-    "actors.restart_backoff_ms=0",
-    "actors.restart_backoff_max_ms=1",
-    "actors.poison_timeout_ms=200",
-];
-
-/// A folder for sessions.
+/// A scratch folder and a configuration.
 pub struct Lab {
-    dir: tempfile::TempDir,
+    pub dir: tempfile::TempDir,
+    set: Vec<(String, String)>,
+    pub limits: RunLimits,
+}
+
+/// A finished run of the actors.
+pub struct Run {
+    pub report: SessionReport,
+    pub journal: PathBuf,
+}
+
+impl Run {
+    pub fn digest(&self) -> String {
+        digest(&self.journal).unwrap().hex
+    }
+
+    pub fn records(&self) -> Vec<KeyedRecord> {
+        records(&self.journal)
+    }
+
+    /// `peak replay` of this run, and that it confirms every decision.
+    pub fn confirm(&self) -> ReplayReport {
+        let in_order = matches!(self.report.status.as_str(), "completed" | "stopped");
+        let replayed = replay(&self.journal, in_order).unwrap();
+        assert!(replayed.confirmed, "{}: {:?}", self.report.strategy, replayed.difference);
+        assert_eq!(replayed.inputs, inputs(&self.journal));
+        replayed
+    }
+}
+
+pub fn records(journal: &Path) -> Vec<KeyedRecord> {
+    let mut stream = decisions(journal).unwrap();
+    std::iter::from_fn(|| stream.next_record().unwrap()).collect()
+}
+
+fn inputs(journal: &Path) -> u64 {
+    digest(journal).unwrap().inputs
 }
 
 impl Lab {
-    pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+    pub fn new(set: &[(&str, &str)]) -> Self {
+        let set = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Self { dir: tempfile::tempdir().unwrap(), set, limits: RunLimits::default() }
     }
 
-    pub fn plan(&self, more: &[&str]) -> Plan {
-        let mut set: Vec<String> = SETTINGS.iter().chain(more).map(|s| (*s).to_owned()).collect();
-        for (key, name) in [("shadow_paper_logging.base_dir", "live_runs"), ("registry.dir", "registry")] {
-            set.push(format!("{key}=\"{}\"", self.dir.path().join(name).display()));
+    /// The same laboratory with more set.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.set.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Writes a file and makes it the source.
+    pub fn with_file(self, name: &str, content: &str) -> Self {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        self.with("shadow_paper.source", &format!("replay:{}", path.display()))
+    }
+
+    pub fn plan(&self) -> Plan {
+        let mut flags: Vec<_> = self.set.iter().map(|(k, v)| ("test", k.clone(), v.clone())).collect();
+        let base = self.dir.path().join("live_runs");
+        flags.push(("test", "shadow_paper_logging.base_dir".to_owned(), base.display().to_string()));
+        flags.push(("test", "registry.enabled".to_owned(), "false".to_owned()));
+        let config = load(&schema(), &Layers { flags, ..Layers::default() }).unwrap();
+        plan(config, self.limits).unwrap()
+    }
+
+    /// Runs the actors to the end.
+    pub fn run(&self) -> Run {
+        self.run_with(|_| {})
+    }
+
+    pub fn run_with(&self, change: impl FnOnce(&mut Plan)) -> Run {
+        let mut plan = self.plan();
+        change(&mut plan);
+        let report = run(plan, RunOptions::new(), |_| {}).unwrap();
+        let journal = Path::new(&report.run_dir).join("journal.bin");
+        Run { report, journal }
+    }
+
+    /// The same session as a direct loop; the digest of what it decided.
+    pub fn direct_digest(&self, batch_max: usize) -> String {
+        let mut plan = self.plan();
+        let mut engine =
+            engine(&plan.settings, plan.source.info(), plan.factory.clone(), HaltGate::new()).unwrap();
+        let path = self.dir.path().join(format!("direct_{batch_max}.bin"));
+        let _ = std::fs::remove_file(&path);
+        let mut journal = JournalWriter::create(&path).unwrap();
+        let header = DecisionRecord::Header(Box::new(plan.header.clone()));
+        let key = DecisionKey { input: 0, stage: Stage::Header, index: 0 };
+        journal.append_decisions(&[KeyedRecord { key, record: header }]).unwrap();
+        let (mut events, mut decided) = (Vec::new(), Vec::new());
+        loop {
+            events.clear();
+            let state = plan.source.next_batch(batch_max, &mut events).unwrap();
+            let batch = engine.step(&events, Timestamp::default(), &mut decided).unwrap();
+            journal.append_inputs(&batch).unwrap();
+            journal.append_decisions(&issue_records(&batch.issues).collect::<Vec<_>>()).unwrap();
+            journal.append_decisions(&std::mem::take(&mut decided)).unwrap();
+            if state == SourceState::Ended || engine.market.is_finished() {
+                break;
+            }
         }
-        let config = load(&schema(), &Layers { set, ..Layers::default() }).unwrap();
-        plan(config, RunLimits::default()).unwrap()
-    }
-
-    pub fn registry(&self) -> PathBuf {
-        self.dir.path().join("registry")
-    }
-
-    /// The only run of this lab is final, in this state and for this reason, everywhere it is told.
-    pub fn assert_final(&self, report: &SessionReport, state: &str, reason: &str) {
-        assert_eq!(report.status, state, "{}", report.exit_reason);
-        assert!(report.exit_reason.contains(reason), "{reason:?} is missing in {:?}", report.exit_reason);
-        let dir = Path::new(&report.run_dir);
-        let meta: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(dir.join("meta.json")).unwrap()).unwrap();
-        assert_eq!(meta["state"], state);
-        assert_eq!(meta["exit_reason"], report.exit_reason.as_str());
-        assert!(meta["ended_at"].is_string(), "{meta}");
-        for file in ["events.parquet", "orders.parquet", "fills.parquet", "summary.json"] {
-            assert!(dir.join(file).exists(), "{file}");
-        }
-        let listing = RegistryRecord::list(&self.registry()).unwrap();
-        assert_eq!(listing.records.len(), 1);
-        let record = &listing.records[0].1;
-        let expected = match state {
-            "completed" | "stopped" => [RegistryStatus::Completed, RegistryStatus::Aborted],
-            "failed" => [RegistryStatus::Failed, RegistryStatus::Aborted],
-            _ => [RegistryStatus::Killed, RegistryStatus::Aborted],
-        };
-        assert!(expected.contains(&record.status), "{:?}", record.status);
-        assert!(record.status != RegistryStatus::Aborted || report.metrics.steps == 0);
-        assert_eq!(record.exit_reason.as_deref(), Some(report.exit_reason.as_str()));
-        assert_eq!(record.error.is_some(), state == "failed");
+        engine.finish("the session ends", &mut decided).unwrap();
+        journal.append_decisions(&decided).unwrap();
+        journal.commit().unwrap();
+        digest(&path).unwrap().hex
     }
 }
 
-pub fn journal(report: &SessionReport) -> PathBuf {
-    Path::new(&report.run_dir).join("journal.bin")
+/// A strategy that says what it was told to: a target per bar, the last one for ever.
+struct Script {
+    targets: Vec<i8>,
+    bar: usize,
 }
 
-/// Runs a planned session; a run that has not ended after two minutes hangs.
-pub fn run_to_end(plan: Plan) -> SessionReport {
-    run_with(plan, options()).unwrap()
-}
-
-pub fn run_with(plan: Plan, options: RunOptions) -> Result<SessionReport, SessionError> {
-    within_minutes("the session ends", move || run(plan, options, |_| {}))
-}
-
-/// Options for a session whose journal waits for no disk: most tests are not about durability.
-pub fn options() -> RunOptions {
-    let journal_file: MakeJournalFile =
-        Box::new(|path| Ok(Box::new(Unsynced(OsFile::create(path)?)) as Box<dyn JournalFile + Send>));
-    RunOptions { journal_file, ..RunOptions::new() }
-}
-
-/// Options around a gate that the test keeps.
-pub fn with_gate(gate: &Arc<HaltGate>) -> RunOptions {
-    RunOptions { gate: Arc::clone(gate), ..options() }
-}
-
-struct Unsynced(OsFile);
-
-impl JournalFile for Unsynced {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn sync_data(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-}
-
-/// Does something on a thread of its own, and gives it two minutes.
-pub fn within_minutes<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
-    let (done, ended) = std::sync::mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        let _ = done.send(work());
-    });
-    match ended.recv_timeout(Duration::from_secs(120)) {
-        Ok(value) => {
-            thread.join().unwrap();
-            value
-        }
-        Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("hangs: {what}"),
-        Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
-            std::panic::resume_unwind(thread.join().unwrap_err())
-        }
-    }
-}
-
-/// A door that closes threads out until a test opens it, at the latest when it is dropped.
-#[derive(Clone, Default)]
-pub struct Door(Arc<(Mutex<(bool, u32)>, Condvar)>);
-
-impl Door {
-    /// Waits until the door opens.
-    pub fn pass(&self) {
-        let mut inside = self.0.0.lock().unwrap();
-        inside.1 += 1;
-        while !inside.0 {
-            inside = self.0.1.wait(inside).unwrap();
-        }
-    }
-
-    pub fn open(&self) {
-        self.0.0.lock().unwrap().0 = true;
-        self.0.1.notify_all();
-    }
-
-    pub fn is_somebody_waiting(&self) -> bool {
-        let inside = self.0.0.lock().unwrap();
-        inside.1 > 0 && !inside.0
-    }
-}
-
-/// What a test does before a strategy sees a bar; bars count from 1, over all its lives.
-type Hook = Arc<dyn Fn(u64) + Send + Sync>;
-
-struct Hooked {
-    inner: Box<dyn Strategy>,
-    first: Arc<OnceLock<Timestamp>>,
-    hook: Hook,
-}
-
-impl Strategy for Hooked {
+impl Strategy for Script {
     fn key(&self) -> &'static str {
-        self.inner.key()
+        "script"
     }
 
-    fn on_bar(&mut self, bar: &Bar) -> TargetPosition {
-        let first = *self.first.get_or_init(|| bar.open_time);
-        let span = bar.close_time() - bar.open_time;
-        (self.hook)(1 + ((bar.open_time - first).0 / span.0).unsigned_abs());
-        self.inner.on_bar(bar)
+    fn on_bar(&mut self, _: &Bar) -> TargetPosition {
+        let said = self.targets.get(self.bar).or(self.targets.last()).copied().unwrap_or(0);
+        self.bar += 1;
+        match said {
+            1.. => TargetPosition::Long,
+            0 => TargetPosition::Flat,
+            _ => TargetPosition::Short,
+        }
     }
 
     fn is_warm(&self) -> bool {
-        self.inner.is_warm()
+        true
     }
 
     fn min_bars(&self) -> usize {
-        self.inner.min_bars()
+        1
     }
 }
 
-/// Puts a hook in front of the planned strategy.
-pub fn hook(plan: &mut Plan, hook: impl Fn(u64) + Send + Sync + 'static) {
-    let (maker, first, hook) = (Arc::clone(&plan.factory), Arc::default(), Arc::new(hook) as Hook);
-    plan.factory = Arc::new(move || {
-        Box::new(Hooked { inner: maker(), first: Arc::clone(&first), hook: Arc::clone(&hook) })
-    });
+/// An engine fed by hand, with a scripted strategy, on one-minute bars.
+pub struct Scene {
+    pub engine: Engine,
+    pub gate: Arc<HaltGate>,
+    pub records: Vec<KeyedRecord>,
+    /// Open of the next bar, minutes since the epoch.
+    pub minute: i64,
+    volume: Decimal,
 }
 
-/// A source that goes wrong after so many events.
-pub struct BadSource {
-    pub inner: Box<dyn Source>,
-    pub good: usize,
-    pub fault: Box<dyn FnMut() -> Result<SourceState, SourceError> + Send>,
-}
-
-impl Source for BadSource {
-    fn info(&self) -> &SourceInfo {
-        self.inner.info()
+impl Scene {
+    /// Bars begin at noon; no warm-up.
+    pub fn new(targets: &[i8], set: &[(&str, &str)]) -> Self {
+        let mut all = vec![("shadow_paper.warmup_candles", "0")];
+        all.extend_from_slice(set);
+        let lab = Lab::new(&all);
+        let plan = lab.plan();
+        let gate = HaltGate::new();
+        let targets = targets.to_vec();
+        let factory =
+            Arc::new(move || -> Box<dyn Strategy> { Box::new(Script { targets: targets.clone(), bar: 0 }) });
+        let engine = engine(&plan.settings, plan.source.info(), factory, Arc::clone(&gate)).unwrap();
+        let minute = 19_700 * 1_440 + 720;
+        Self { engine, gate, records: Vec::new(), minute, volume: Decimal::from(1_000) }
     }
 
-    fn next_batch(&mut self, max: usize, out: &mut Vec<MarketEvent>) -> Result<SourceState, SourceError> {
-        if self.good == 0 {
-            return (self.fault)();
+    pub fn volume(mut self, volume: &str) -> Self {
+        self.volume = volume.parse().unwrap();
+        self
+    }
+
+    pub fn starting_at(mut self, hour: i64, minute: i64) -> Self {
+        self.minute = 19_700 * 1_440 + hour * 60 + minute;
+        self
+    }
+
+    /// Bars are missing here.
+    pub fn gap(&mut self, bars: i64) {
+        self.minute += bars;
+    }
+
+    /// One bar that opens where it closes.
+    pub fn bar(&mut self, price: i64) {
+        self.bar_between(price, price);
+    }
+
+    pub fn bars(&mut self, prices: &[i64]) {
+        for price in prices {
+            self.bar(*price);
         }
-        let before = out.len();
-        let state = self.inner.next_batch(max.min(self.good), out);
-        self.good -= out.len() - before;
-        // The fault comes together with the last good events.
-        if self.good == 0 { (self.fault)() } else { state }
+    }
+
+    pub fn bar_between(&mut self, open: i64, close: i64) {
+        let price = |n: i64| Price(Decimal::from(n));
+        let bar = MarketEvent::Bar(Bar {
+            open_time: Timestamp::from_secs(self.minute * 60),
+            timeframe: Timeframe::M1,
+            open: price(open),
+            high: price(open.max(close)),
+            low: price(open.min(close)),
+            close: price(close),
+            volume: Quantity(self.volume),
+            trade_count: None,
+        });
+        self.minute += 1;
+        self.engine.step(&[bar], Timestamp::default(), &mut self.records).unwrap();
+        assert_books_balance(&self.records, self.engine.risk.core().account().start_balance().get());
+    }
+
+    pub fn finish(&mut self) {
+        self.engine.finish("the session ends", &mut self.records).unwrap();
+    }
+
+    pub fn intents(&self) -> Vec<OrderIntent> {
+        intents(&self.records)
+    }
+
+    pub fn fills(&self) -> Vec<Fill> {
+        fills(&self.records)
+    }
+
+    pub fn rows(&self) -> Vec<StepRow> {
+        rows(&self.records)
+    }
+
+    pub fn refusals(&self) -> Vec<(u64, Refusal)> {
+        let refused = self.records.iter().filter_map(|r| match &r.record {
+            DecisionRecord::Refused { refusal, .. } => Some((r.key.input, refusal.clone())),
+            _ => None,
+        });
+        refused.collect()
+    }
+
+    /// Orders that reached this state.
+    pub fn updates(&self, state: OrderState) -> Vec<OrderUpdate> {
+        let all = self.records.iter().filter_map(|r| match &r.record {
+            DecisionRecord::Order(update) if update.state == state => Some(update.clone()),
+            _ => None,
+        });
+        all.collect()
+    }
+
+    pub fn position(&self) -> Decimal {
+        self.engine.risk.core().position(self.engine.risk.symbol()).get()
     }
 }
 
-/// What a journal says became of the orders that reached the venue.
-pub fn order_states(journal: &Path) -> BTreeMap<OrderId, OrderState> {
-    let mut states = BTreeMap::new();
-    each_decision(journal, |record| {
-        if let DecisionRecord::Order(update) = record {
-            states.insert(update.order_id, update.state);
-        }
+pub fn intents(records: &[KeyedRecord]) -> Vec<OrderIntent> {
+    let all = records.iter().filter_map(|r| match &r.record {
+        DecisionRecord::Intent { intent, .. } => Some(intent.clone()),
+        _ => None,
     });
-    states
+    all.collect()
 }
 
-/// No order is left open, by the journal.
-pub fn assert_nothing_rests(journal: &Path) {
-    let open: Vec<_> = order_states(journal).into_iter().filter(|(_, state)| !state.is_terminal()).collect();
-    assert!(open.is_empty(), "still open: {open:?}");
-}
-
-/// Inputs whose bars were skipped because the strategy died on them.
-pub fn skipped(journal: &Path) -> Vec<u64> {
-    let mut inputs = Vec::new();
-    each_decision(journal, |record| {
-        if let DecisionRecord::External(ExternalInput::StrategyRestarted { skipped_input, .. }) = record {
-            inputs.push(*skipped_input);
-        }
+pub fn fills(records: &[KeyedRecord]) -> Vec<Fill> {
+    let all = records.iter().filter_map(|r| match &r.record {
+        DecisionRecord::Fill(fill) => Some(fill.clone()),
+        _ => None,
     });
-    inputs
+    all.collect()
 }
 
-pub fn each_decision(journal: &Path, mut look: impl FnMut(&DecisionRecord)) {
-    let mut records = decisions(journal).unwrap();
-    while let Some(record) = records.next_record().unwrap() {
-        look(&record.record);
+pub fn rows(records: &[KeyedRecord]) -> Vec<StepRow> {
+    let all = records.iter().filter_map(|r| match &r.record {
+        DecisionRecord::Step(row) => Some((**row).clone()),
+        _ => None,
+    });
+    all.collect()
+}
+
+/// At every row, to the last digit: cash + position × mark = equity = start + realised +
+/// unrealised − fees, the mark being the bar's close.
+pub fn assert_books_balance(records: &[KeyedRecord], start: Decimal) {
+    for record in records {
+        let DecisionRecord::Step(row) = &record.record else { continue };
+        let value = row.cash.get() + row.position.get() * row.bar.close.get();
+        assert_eq!(value, row.equity.get(), "step {}", row.step);
+        let earned = start + row.realized_pnl.get() + row.unrealized_pnl.get() - row.fees.get();
+        assert_eq!(earned, row.equity.get(), "step {}", row.step);
     }
 }

@@ -86,7 +86,7 @@ pub use scan::{Damage, Ending, ScanReport, scan, scan_source};
 pub use writer::{BUFFER_LIMIT, JournalWriter};
 
 pub(crate) use file::{read_full, size};
-pub(crate) use reader::{FrameReader, Place, Step, decode_payload};
+pub(crate) use reader::{FrameReader, Step, decode_payload};
 pub(crate) use scan::classify;
 
 #[cfg(test)]

@@ -35,13 +35,12 @@ pub struct JournalEntry {
     pub record: JournalRecord,
 }
 
-/// Where a record's payload is.
+/// What a record is, and where.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub kind: Kind,
     pub seq: u64,
     pub at_byte: u64,
-    pub len: u32,
 }
 
 /// What the next bytes are.
@@ -183,12 +182,7 @@ impl<R: ReadAt> FrameReader<R> {
         else {
             return Ok(Step::Damage);
         };
-        let place = Place {
-            kind,
-            seq: fields.seq,
-            at_byte: self.valid_bytes(),
-            len: u32::try_from(fields.len).unwrap_or(u32::MAX),
-        };
+        let place = Place { kind, seq: fields.seq, at_byte: self.valid_bytes() };
         self.at = payload.end;
         self.payload = payload;
         self.seq = fields.seq;
