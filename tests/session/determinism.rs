@@ -152,13 +152,13 @@ fn aggregated_damaged_data_decides_the_same_however_it_runs() {
 fn an_end_in_rejected_inputs_with_a_resting_order_is_the_same_however_it_runs() {
     let mut trades = "time,price,volume,trade_id\n".to_owned();
     for n in 0..200 {
-        let _ = writeln!(trades, "{},50000,0.001,{n}", 1_700_000_040 + n * 7);
+        let _ = writeln!(trades, "{},50000,0.00001,{n}", 1_700_000_040 + n * 7);
     }
     let last = trades.lines().last().unwrap().to_owned();
     for _ in 0..5 {
         let _ = writeln!(trades, "{last}");
     }
-    // One lot a trade: the entry rests until the end cancels it.
+    // Our share of a trade is less than a lot: the entry rests, unfilled, until the end.
     let lab = Lab::new(&[
         ("shadow_paper.strategy", "buy_and_hold"),
         ("shadow_paper.warmup_candles", "0"),
