@@ -70,15 +70,15 @@ fn order_cost(info: &SourceInfo, events: &[MarketEvent]) {
     let mut engine = engine(&settings, info, factory, HaltGate::new()).unwrap();
     let mut records = Vec::new();
     println!("\ncost of an order (decide, check, hand over, fill, book), nanoseconds");
-    let mut events = events.chunks(1_000);
-    for after in [100_u64, 1_000, 10_000, 100_000, 400_000] {
+    let mut events = events.chunks(100);
+    for after in [100_u64, 10_000, 100_000, 400_000] {
         while engine.risk.totals().generated < after {
             engine.step(events.next().unwrap(), Timestamp::default(), &mut records).unwrap();
             records.clear();
         }
         let before = engine.risk.totals().generated;
         let begin = Instant::now();
-        for _ in 0..50 {
+        for _ in 0..100 {
             engine.step(events.next().unwrap(), Timestamp::default(), &mut records).unwrap();
             records.clear();
         }
