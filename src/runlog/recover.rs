@@ -192,6 +192,14 @@ fn seal(
 ) -> Result<(RunState, String, Timestamp), RunLogError> {
     let journal = folder.journal();
     let mut found = scan(&journal)?;
+    if let (Some(whose), Ok(run_id)) = (&found.run_id, folder.run_id())
+        && *whose != run_id
+    {
+        return Err(RunLogError::BadFile {
+            path: journal.display().to_string(),
+            detail: format!("it is the journal of run {whose}: nothing was touched"),
+        });
+    }
     report.valid_records = found.valid_records;
     report.last_seq = found.last_seq;
     if let Damage::Corruption { at_byte, at_seq, valid_after } = found.damage {
