@@ -13,7 +13,7 @@ use super::recover::run_folder;
 use super::{GlobalArgs, output};
 use crate::domain::RunId;
 use crate::messages::StepRow;
-use crate::runlog::{Damage, JournalReader, Meta, RunFolder, ScanReport, digest, for_each_step, scan};
+use crate::runlog::{Damage, JournalReader, Meta, RunFolder, RunState, ScanReport, digest, for_each_step, scan};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
@@ -162,7 +162,8 @@ pub(super) fn foul(run_id: &RunId, folder: &RunFolder, report: &ScanReport) -> O
     }
     let meta = Meta::read(&folder.meta()).ok()?;
     let ended = report.ending.is_some();
-    (meta.state.is_final() && !ended)
+    // A run that failed or was killed may not have been able to write its end.
+    (matches!(meta.state, RunState::Completed | RunState::Stopped | RunState::Crashed) && !ended)
         .then(|| format!("meta.json says {}, but the journal's end is missing", meta.state.as_str()))
 }
 

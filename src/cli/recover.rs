@@ -10,7 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::RunId;
 use crate::runlog::{
-    Damage, Meta, Outcome, RecoverOptions, RecoveryReport, RunFolder, RunState, derive_files, recover,
+    Damage, Meta, Outcome, RecoverOptions, RecoveryReport, RunFolder, RunState, cut_torn_tail, derive_files, recover,
     recover_all, scan,
 };
 
@@ -90,6 +90,16 @@ fn check_final(report: &RecoveryReport) -> Result<Option<String>, CliError> {
     let run_id = folder.run_id().map_err(CliError::failed)?;
     if !folder.journal().exists() {
         return Ok(Some("its journal is gone".to_owned()));
+    }
+    if let Outcome::AlreadyFinal(RunState::Failed | RunState::Killed) = report.outcome
+        && let Some(torn) = cut_torn_tail(folder.dir()).map_err(CliError::failed)?
+    {
+        tracing::warn!(
+            "{}: a torn tail of {} bytes at byte {} was cut: the run could not write its journal's end",
+            report.dir.display(),
+            torn.bytes,
+            torn.at_byte
+        );
     }
     let scanned = scan(&folder.journal()).map_err(CliError::failed)?;
     if scanned.damage != Damage::None {

@@ -165,6 +165,23 @@ pub fn recover(run_dir: &Path, options: &RecoverOptions) -> Result<RecoveryRepor
     Ok(report)
 }
 
+/// Cuts the torn tail of a run that is over but could not write its journal's end: a run that
+/// failed because its disk did.
+///
+/// # Errors
+/// [`RunLogError::Alive`], or the operating system's.
+pub fn cut_torn_tail(run_dir: &Path) -> Result<Option<TornTail>, RunLogError> {
+    let folder = RunFolder::at(run_dir.to_owned())?;
+    let _lock = folder.lock()?;
+    match scan(&folder.journal())?.damage {
+        Damage::TornTail { at_byte, cut_bytes } => {
+            let saved_as = cut(&folder, at_byte, cut_bytes)?;
+            Ok(Some(TornTail { at_byte, bytes: cut_bytes, saved_as }))
+        }
+        Damage::None | Damage::Corruption { .. } => Ok(None),
+    }
+}
+
 /// Recovers every run in `base` whose lock is free. Runs that are alive are left out.
 ///
 /// # Errors
