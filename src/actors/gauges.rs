@@ -11,4 +11,8 @@ pub struct SessionGauges {
     pub steps: AtomicU64,
     /// Gaps found in the market data.
     pub data_gaps: AtomicU64,
+    /// Inputs dropped: duplicates and late ones.
+    pub data_dropped: AtomicU64,
+    /// Inputs quarantined: impossible or absurd ones.
+    pub data_quarantined: AtomicU64,
 }

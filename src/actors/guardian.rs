@@ -17,6 +17,9 @@ use crate::messages::OperationalRecord;
 use crate::messages::control::{ActorEvent, Command, EndState, Ping, Poison, Poisoned, Role};
 use crate::runlog::Heartbeat;
 
+/// How often the mapped page shows that the session lives; onlookers call two seconds stale.
+const PAGE_INTERVAL: Duration = Duration::from_millis(500);
+
 /// How the guardian reaches one actor.
 pub struct Member {
     /// To its mailbox.
@@ -283,9 +286,6 @@ impl Guardian {
     }
 
     fn beat(&mut self, ctx: &mut Context<Self>) {
-        if let Some(page) = &self.heartbeat {
-            page.beat(self.clock.now());
-        }
         let now = self.clock.monotonic();
         let on_time = self.last_beat.is_none_or(|last| !self.is_late(last));
         self.last_beat = Some(now);
@@ -367,6 +367,11 @@ impl Actor for Guardian {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(self.params.heartbeat_interval, Self::beat);
+        ctx.run_interval(PAGE_INTERVAL, |guardian, _| {
+            if let Some(page) = &guardian.heartbeat {
+                page.beat(guardian.clock.now());
+            }
+        });
     }
 }
 

@@ -99,7 +99,10 @@ async fn work(mut parts: MarketParts, progress: Progress) -> Result<(), WorkFaul
         for issue in &batch.issues {
             lines.warn(&issue.kind);
         }
-        parts.gauges.data_gaps.store(parts.stage.counts().gaps, Ordering::Relaxed);
+        let counts = parts.stage.counts();
+        parts.gauges.data_gaps.store(counts.gaps, Ordering::Relaxed);
+        parts.gauges.data_dropped.store(counts.dropped, Ordering::Relaxed);
+        parts.gauges.data_quarantined.store(counts.quarantined, Ordering::Relaxed);
         let findings: Vec<_> = issue_records(&batch.issues).collect();
         let batch = Arc::new(batch);
         parts.log.send(LogMessage::Inputs(Arc::clone(&batch))).await?;

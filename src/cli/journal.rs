@@ -13,7 +13,7 @@ use super::recover::run_folder;
 use super::{GlobalArgs, output};
 use crate::domain::RunId;
 use crate::messages::StepRow;
-use crate::runlog::{Damage, JournalReader, ScanReport, digest, for_each_step, scan};
+use crate::runlog::{Damage, JournalReader, Meta, RunFolder, RunState, ScanReport, digest, for_each_step, scan};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
@@ -66,12 +66,18 @@ pub(super) fn run(global: &GlobalArgs, command: &JournalCommand) -> Result<Exit,
                 digest.hex
             };
             output::answer(&text)?;
+            if digest.torn {
+                output::complain("the journal is damaged or torn: this is the digest of what is left of it");
+                return Ok(Exit::Negative);
+            }
             Ok(Exit::Done)
         }
         JournalCommand::Verify { .. } => {
             let report = scan(&journal).map_err(CliError::failed)?;
-            output::answer(&verified(run_id, &report, global.json))?;
-            Ok(if report.damage == Damage::None { Exit::Done } else { Exit::Negative })
+            let folder = run_folder(&config, run_id)?;
+            let foul = foul(run_id, &folder, &report);
+            output::answer(&verified(run_id, &report, foul.as_deref(), global.json))?;
+            Ok(if report.damage == Damage::None && foul.is_none() { Exit::Done } else { Exit::Negative })
         }
         JournalCommand::Events { limit, .. } => {
             let mut rows = VecDeque::new();
@@ -147,7 +153,21 @@ fn events<'a>(rows: impl Iterator<Item = &'a StepRow>, as_json: bool) -> String 
     table.to_string()
 }
 
-fn verified(run_id: &RunId, report: &ScanReport, as_json: bool) -> String {
+/// What is wrong with an undamaged journal: it is another run's, or its end is missing.
+pub(super) fn foul(run_id: &RunId, folder: &RunFolder, report: &ScanReport) -> Option<String> {
+    match &report.run_id {
+        None => return Some("it does not say whose journal it is: its beginning is missing".to_owned()),
+        Some(whose) if whose != run_id => return Some(format!("it is the journal of run {whose}")),
+        Some(_) => {}
+    }
+    let meta = Meta::read(&folder.meta()).ok()?;
+    let ended = report.ending.is_some();
+    // A run that failed or was killed may not have been able to write its end.
+    (matches!(meta.state, RunState::Completed | RunState::Stopped | RunState::Crashed) && !ended)
+        .then(|| format!("meta.json says {}, but the journal's end is missing", meta.state.as_str()))
+}
+
+fn verified(run_id: &RunId, report: &ScanReport, foul: Option<&str>, as_json: bool) -> String {
     let (damage, detail) = match report.damage {
         Damage::None => ("none", "no damage".to_owned()),
         Damage::TornTail { at_byte, cut_bytes } => {
@@ -165,6 +185,7 @@ fn verified(run_id: &RunId, report: &ScanReport, as_json: bool) -> String {
             "run_id": run_id,
             "damage": damage,
             "detail": detail,
+            "foul": foul,
             "valid_records": report.valid_records,
             "valid_bytes": report.valid_bytes,
             "last_seq": report.last_seq,
@@ -175,7 +196,12 @@ fn verified(run_id: &RunId, report: &ScanReport, as_json: bool) -> String {
         .to_string();
     }
     format!(
-        "run {run_id}: {} records ({} inputs, {} decisions, {} operational) in {} bytes, {detail}",
-        report.valid_records, report.inputs, report.decisions, report.operational, report.valid_bytes
+        "run {run_id}: {} records ({} inputs, {} decisions, {} operational) in {} bytes, {detail}{}",
+        report.valid_records,
+        report.inputs,
+        report.decisions,
+        report.operational,
+        report.valid_bytes,
+        foul.map_or_else(String::new, |why| format!("; BUT {why}"))
     )
 }

@@ -46,10 +46,11 @@ pub struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let write = || io::stderr().lock().write_all(line);
+        // Nobody listens any more, or the disk under stderr is full: a session goes on without.
+        let write = || drop(io::stderr().lock().write_all(line));
         match BAR.get() {
-            Some(bar) => bar.suspend(write)?,
-            None => write()?,
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
         Ok(line.len())
     }
@@ -88,6 +89,7 @@ pub fn init_logging(level: &str) {
         .with_writer(LogWriter)
         .with_timer(UtcTime)
         .with_target(false)
+        .log_internal_errors(false)
         .with_ansi(std::io::IsTerminal::is_terminal(&io::stderr()))
         .try_init();
 }

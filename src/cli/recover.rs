@@ -9,7 +9,10 @@ use super::{GlobalArgs, output};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::RunId;
-use crate::runlog::{Outcome, RecoverOptions, RecoveryReport, RunFolder, recover, recover_all};
+use crate::runlog::{
+    Damage, Meta, Outcome, RecoverOptions, RecoveryReport, RunFolder, RunState, cut_torn_tail, derive_files, recover,
+    recover_all, scan,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct RecoverArgs {
@@ -46,6 +49,15 @@ pub(super) fn run(global: &GlobalArgs, args: &RecoverArgs) -> Result<Exit, CliEr
     for (dir, report) in reports {
         match report {
             Ok(report) => {
+                let found = if args.all { None } else { check_final(&report)? };
+                if let Some(why) = found {
+                    exit = Exit::Negative;
+                    shown.push((
+                        format!("{}: is final, but {why}", report.dir.display()),
+                        json!({"run_dir": report.dir, "outcome": "already_final", "error": why}),
+                    ));
+                    continue;
+                }
                 if report.is_failure() {
                     exit = Exit::Negative;
                 }
@@ -67,6 +79,43 @@ pub(super) fn run(global: &GlobalArgs, args: &RecoverArgs) -> Result<Exit, CliEr
     };
     output::answer(&text)?;
     Ok(exit)
+}
+
+/// A final run is looked at too: its journal must be whole, and lost tables are made again.
+fn check_final(report: &RecoveryReport) -> Result<Option<String>, CliError> {
+    if !matches!(report.outcome, Outcome::AlreadyFinal(state) if state != RunState::Corrupt) {
+        return Ok(None);
+    }
+    let folder = RunFolder::at(report.dir.clone()).map_err(CliError::failed)?;
+    let run_id = folder.run_id().map_err(CliError::failed)?;
+    if !folder.journal().exists() {
+        return Ok(Some("its journal is gone".to_owned()));
+    }
+    if let Outcome::AlreadyFinal(RunState::Failed | RunState::Killed) = report.outcome
+        && let Some(torn) = cut_torn_tail(folder.dir()).map_err(CliError::failed)?
+    {
+        tracing::warn!(
+            "{}: a torn tail of {} bytes at byte {} was cut: the run could not write its journal's end",
+            report.dir.display(),
+            torn.bytes,
+            torn.at_byte
+        );
+    }
+    let scanned = scan(&folder.journal()).map_err(CliError::failed)?;
+    if scanned.damage != Damage::None {
+        return Ok(Some(format!("its journal is damaged: {:?}", scanned.damage)));
+    }
+    if let Some(why) = super::journal::foul(&run_id, &folder, &scanned) {
+        return Ok(Some(why));
+    }
+    let format = Meta::read(&folder.meta()).map_err(CliError::failed)?.table_format;
+    let whole =
+        [folder.events(format), folder.orders(format), folder.fills(format)].iter().all(|t| t.exists());
+    if !whole {
+        derive_files(&folder, format).map_err(CliError::failed)?;
+        tracing::info!("{}: lost tables were made again from the journal", report.dir.display());
+    }
+    Ok(None)
 }
 
 fn outcome(report: &RecoveryReport) -> (&'static str, String) {

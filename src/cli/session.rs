@@ -181,6 +181,13 @@ fn report(json: bool, outcome: Result<SessionReport, SessionError>) -> Result<Ex
     let text =
         if json { serde_json::to_string_pretty(&report).map_err(CliError::failed)? } else { table(&report) };
     output::answer(&text)?;
+    if report.metrics.steps == 0 {
+        output::complain(&format!(
+            "no bar counted: {} inputs arrived, {} were dropped, {} quarantined, and the first bars only warm up \
+             (--warmup-candles)",
+            report.metrics.inputs, report.data_dropped, report.data_quarantined
+        ));
+    }
     Ok(match report.status.as_str() {
         status if status == EndState::Killed.as_str() => Exit::Killed,
         status if status == EndState::Failed.as_str() => {
@@ -204,6 +211,13 @@ fn table(report: &SessionReport) -> String {
         ("status", format!("{} ({})", report.status, report.exit_reason)),
         ("session", format!("{} {} {}, {source} data", report.strategy, report.symbol, report.timeframe)),
         ("steps", m.steps.to_string()),
+        (
+            "data",
+            format!(
+                "{} gaps, {} dropped, {} quarantined",
+                report.data_gaps, report.data_dropped, report.data_quarantined
+            ),
+        ),
         ("total_orders_generated", m.total_orders_generated.to_string()),
         ("orders_executed", m.orders_executed.to_string()),
         ("orders_blocked_risk", m.orders_blocked_risk.to_string()),
@@ -285,7 +299,7 @@ struct Watcher {
 
 impl Watcher {
     fn start(plan: &Plan, gauges: Arc<SessionGauges>) -> Self {
-        let limit = plan.settings.steps.map(|steps| steps + plan.settings.warmup_candles);
+        let limit = plan.settings.steps.map(|steps| steps.saturating_add(plan.settings.warmup_candles));
         let length = [limit, plan.source.info().expected_events].into_iter().flatten().min();
         let label = if plan.source.info().is_synthetic { "inputs (SYNTHETIC)" } else { "inputs" };
         let (over, ended) = std::sync::mpsc::channel();

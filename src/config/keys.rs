@@ -1,5 +1,6 @@
 //! The keys of the engine itself; strategies bring their own sections.
 
+use chrono::Datelike;
 use rust_decimal::Decimal;
 
 use super::schema::{Allowed, Instances, KeySpec, Rule, SectionSpec};
@@ -62,7 +63,8 @@ fn not_blank(text: &str) -> Result<(), String> {
 }
 
 fn time(text: &str) -> Result<(), String> {
-    chrono::DateTime::parse_from_rfc3339(text).map(|_| ()).map_err(|e| e.to_string())
+    let at = chrono::DateTime::parse_from_rfc3339(text).map_err(|e| e.to_string())?;
+    if (1970..2200).contains(&at.to_utc().year()) { Ok(()) } else { Err("years 1970 to 2199".to_owned()) }
 }
 
 /// Sections and rules of the engine.
@@ -351,7 +353,7 @@ fn synthetic() -> SectionSpec {
             key("base_volume", Allowed::positive(huge()), dec("2"), "base currency", "Mean volume of a bar."),
             key(
                 "volatility_pct",
-                Allowed::positive(Decimal::from(5)),
+                Allowed::positive(Decimal::from(2)),
                 dec("0.05"),
                 "%",
                 "Standard deviation of a one-minute return.",
@@ -371,7 +373,7 @@ fn synthetic() -> SectionSpec {
                 "Mean size of a jump.",
             ),
             choice("granularity", &["bars", "ticks"], "What is delivered."),
-            count("ticks_per_bar", 4, 1_000_000, 12, "ticks", "Ticks that make a bar."),
+            count("ticks_per_bar", 4, 10_000, 12, "ticks", "Ticks that make a bar."),
             key(
                 "start_time",
                 Allowed::Text("a time as in 2024-01-01T00:00:00Z", time),

@@ -49,7 +49,7 @@ impl Timestamp {
     /// The largest multiple of `span` (counted from the epoch) at or before this moment.
     #[must_use]
     pub const fn floor_to(self, span: Span) -> Self {
-        Self(self.0.div_euclid(span.0) * span.0)
+        Self(self.0.div_euclid(span.0).saturating_mul(span.0))
     }
 
     /// As a chrono date and time.

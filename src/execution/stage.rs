@@ -36,7 +36,7 @@ impl ExecutionStage {
             ledger: OrderLedger::default(),
             refused_then: BTreeSet::new(),
             keys: (0, [0; 3]),
-            last: (0, Timestamp(0)),
+            last: (0, Timestamp(i64::MIN)),
             fault: None,
         }
     }

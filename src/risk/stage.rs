@@ -86,7 +86,7 @@ impl RiskStage {
             cursor: 0,
             next_bar: 0,
             phase: Phase::Idle,
-            last: (0, Timestamp(0)),
+            last: (0, Timestamp(i64::MIN)),
             keys: KeyCounter::default(),
             totals: OrderTotals::default(),
             since_row: OrderTotals::default(),

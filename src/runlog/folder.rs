@@ -89,7 +89,8 @@ impl RunFolder {
     /// # Errors
     /// [`RunLogError::Missing`].
     pub fn at(dir: PathBuf) -> Result<Self, RunLogError> {
-        if dir.is_dir() {
+        // A link could lead anywhere, and recovery writes.
+        if fs::symlink_metadata(&dir).is_ok_and(|found| found.is_dir()) {
             Ok(Self { dir })
         } else {
             Err(RunLogError::Missing { what: "run folder", path: dir.display().to_string() })
@@ -111,7 +112,7 @@ impl RunFolder {
         for entry in entries {
             let entry = entry.map_err(RunLogError::at("read folder", base))?;
             let is_run = entry.file_name().to_str().is_some_and(|name| name.parse::<RunId>().is_ok());
-            if is_run && entry.path().is_dir() {
+            if is_run && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(Self { dir: entry.path() });
             }
         }

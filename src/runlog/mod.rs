@@ -33,7 +33,7 @@ pub use journal::{
 };
 pub use meta::{Meta, RunState};
 pub use normal::normalized;
-pub use recover::{Outcome, RecoverOptions, RecoveryReport, TornTail, recover, recover_all};
+pub use recover::{Outcome, RecoverOptions, RecoveryReport, TornTail, cut_torn_tail, recover, recover_all};
 pub use registry::{RegistryListing, RegistryRecord, RegistryStatus, RunType};
 
 #[cfg(test)]

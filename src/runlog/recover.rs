@@ -165,6 +165,23 @@ pub fn recover(run_dir: &Path, options: &RecoverOptions) -> Result<RecoveryRepor
     Ok(report)
 }
 
+/// Cuts the torn tail of a run that is over but could not write its journal's end: a run that
+/// failed because its disk did.
+///
+/// # Errors
+/// [`RunLogError::Alive`], or the operating system's.
+pub fn cut_torn_tail(run_dir: &Path) -> Result<Option<TornTail>, RunLogError> {
+    let folder = RunFolder::at(run_dir.to_owned())?;
+    let _lock = folder.lock()?;
+    match scan(&folder.journal())?.damage {
+        Damage::TornTail { at_byte, cut_bytes } => {
+            let saved_as = cut(&folder, at_byte, cut_bytes)?;
+            Ok(Some(TornTail { at_byte, bytes: cut_bytes, saved_as }))
+        }
+        Damage::None | Damage::Corruption { .. } => Ok(None),
+    }
+}
+
 /// Recovers every run in `base` whose lock is free. Runs that are alive are left out.
 ///
 /// # Errors
@@ -192,6 +209,14 @@ fn seal(
 ) -> Result<(RunState, String, Timestamp), RunLogError> {
     let journal = folder.journal();
     let mut found = scan(&journal)?;
+    if let (Some(whose), Ok(run_id)) = (&found.run_id, folder.run_id())
+        && *whose != run_id
+    {
+        return Err(RunLogError::BadFile {
+            path: journal.display().to_string(),
+            detail: format!("it is the journal of run {whose}: nothing was touched"),
+        });
+    }
     report.valid_records = found.valid_records;
     report.last_seq = found.last_seq;
     if let Damage::Corruption { at_byte, at_seq, valid_after } = found.damage {

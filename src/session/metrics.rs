@@ -148,6 +148,12 @@ pub struct SessionReport {
     pub source: String,
     /// True for a synthetic market.
     pub is_synthetic: bool,
+    /// Gaps found in the market data.
+    pub data_gaps: u64,
+    /// Inputs dropped: duplicates and late ones.
+    pub data_dropped: u64,
+    /// Inputs quarantined: impossible or absurd ones.
+    pub data_quarantined: u64,
     /// The figures.
     #[serde(flatten)]
     pub metrics: SessionMetrics,

@@ -241,13 +241,29 @@ fn open_desk(plan: &Plan, options: &RunOptions, now: Timestamp) -> Result<Desk, 
             if let Value::Object(values) = &meta.config_snapshot {
                 record.config = values.clone();
             }
-            record.write_started(&dir)?;
             Some((dir, record))
         }
         None => None,
     };
+    let registered = match &registry {
+        Some((dir, record)) => record.write_started(dir).map(|_| ()),
+        None => Ok(()),
+    };
     let start_balance = plan.settings.start_balance;
-    Ok(Desk { folder, _lock: lock, meta, registry, heartbeat, format, start_balance })
+    let mut desk = Desk { folder, _lock: lock, meta, registry, heartbeat, format, start_balance };
+    if let Err(fault) = registered {
+        // The run never began: its folder says so, and no record is left to repair.
+        desk.registry = None;
+        close_desk(
+            &mut desk,
+            EndState::Failed,
+            &format!("the registry record could not be written: {fault}"),
+            None,
+            now,
+        )?;
+        return Err(fault);
+    }
+    Ok(desk)
 }
 
 /// Two runs may begin in one second: then the tag decides, and a taken one is passed over.
@@ -325,7 +341,7 @@ fn finish(
         None => metrics_of_journal(&desk, end.restarts, seconds),
     };
     desk.meta.data_gaps = gauges.data_gaps.load(Ordering::Relaxed);
-    let report = report(&desk, end.state, &end.reason, metrics);
+    let report = report(&desk, gauges, end.state, &end.reason, metrics);
     // Only what is not yet final may still be written: meta.json comes last.
     if let Err(fault) = derive_files(&desk.folder, desk.format) {
         return Err(unfinished("the tables", fault, &desk));
@@ -341,7 +357,13 @@ fn finish(
     Ok(report)
 }
 
-fn report(desk: &Desk, state: EndState, reason: &str, metrics: SessionMetrics) -> SessionReport {
+fn report(
+    desk: &Desk,
+    gauges: &SessionGauges,
+    state: EndState,
+    reason: &str,
+    metrics: SessionMetrics,
+) -> SessionReport {
     SessionReport {
         run_id: desk.meta.run_id.clone(),
         run_dir: desk.folder.dir().display().to_string(),
@@ -352,6 +374,9 @@ fn report(desk: &Desk, state: EndState, reason: &str, metrics: SessionMetrics) -
         strategy: desk.meta.strategy_name.clone(),
         source: desk.meta.source.clone(),
         is_synthetic: desk.meta.is_synthetic,
+        data_gaps: gauges.data_gaps.load(Ordering::Relaxed),
+        data_dropped: gauges.data_dropped.load(Ordering::Relaxed),
+        data_quarantined: gauges.data_quarantined.load(Ordering::Relaxed),
         metrics,
     }
 }

@@ -1,11 +1,11 @@
 //! Signals, served by a plain thread that calls the gate directly: blocked async workers do not
-//! matter. SIGINT or SIGTERM stop in order, a second SIGINT kills, SIGUSR1 kills.
+//! matter. SIGINT, SIGTERM or SIGHUP stop in order, a second SIGINT kills, SIGUSR1 kills.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::actors::control::SessionControl;
@@ -35,7 +35,7 @@ impl SignalServer {
     pub fn install(gate: Arc<HaltGate>) -> std::io::Result<Self> {
         // A file size limit shall be an I/O error that the journal reports, not a sudden death.
         signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
         let handle = signals.handle();
         let pending = Arc::new(Mutex::new(Pending::default()));
         let (served_gate, served) = (Arc::clone(&gate), Arc::clone(&pending));
@@ -47,6 +47,8 @@ impl SignalServer {
                     SIGUSR1 => kill(&served_gate, &served, "SIGUSR1", "the kill signal was received"),
                     _ if second => kill(&served_gate, &served, "SIGINT", "a second interrupt was received"),
                     SIGINT => stop(&served, "SIGINT"),
+                    // The terminal is gone: as good a reason as any to stop in order.
+                    SIGHUP => stop(&served, "SIGHUP"),
                     _ => stop(&served, "SIGTERM"),
                 }
             }

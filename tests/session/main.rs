@@ -7,6 +7,7 @@ mod crash;
 mod default_run;
 mod determinism;
 mod faults;
+mod hostile;
 mod lab;
 mod real_candles;
 mod refusals;

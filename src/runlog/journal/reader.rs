@@ -7,7 +7,7 @@ use super::super::error::RunLogError;
 use super::columns::{self, InputsRecord};
 use super::file::{ReadAt, read_full, size};
 use super::frame::{self, ChainValue, FILE_HEADER, Kind, MAX_PAYLOAD, RECORD_HEADER};
-use super::scan::{Damage, classify};
+use super::scan::{Damage, classify, open_regular};
 use crate::messages::{KeyedRecord, OperationalRecord};
 
 /// Memory is taken in steps of this many bytes, as they are really there.
@@ -238,7 +238,7 @@ impl JournalReader<File> {
     /// # Errors
     /// The operating system's.
     pub fn open(path: &Path) -> Result<Self, RunLogError> {
-        File::open(path).map(Self::new).map_err(RunLogError::at("open", path))
+        open_regular(path).map(Self::new)
     }
 }
 

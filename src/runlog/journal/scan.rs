@@ -7,7 +7,7 @@ use super::super::error::RunLogError;
 use super::file::{ReadAt, read_full, size};
 use super::frame::{self, ChainValue, Kind, MAX_PAYLOAD, RECORD_HEADER};
 use super::reader::{FrameReader, JournalRecord, Step, decode_payload};
-use crate::domain::Timestamp;
+use crate::domain::{RunId, Timestamp};
 use crate::messages::OperationalRecord;
 
 /// What is wrong with a journal.
@@ -67,6 +67,8 @@ pub struct ScanReport {
     pub last_wall_clock: Option<Timestamp>,
     /// How the run ended, where it says.
     pub ending: Option<Ending>,
+    /// Whose journal it is, as it says itself.
+    pub run_id: Option<RunId>,
     /// What comes after the valid prefix.
     pub damage: Damage,
 }
@@ -76,8 +78,17 @@ pub struct ScanReport {
 /// # Errors
 /// A failing disk, or an unknown format version. Damage is no error but a finding.
 pub fn scan(path: &Path) -> Result<ScanReport, RunLogError> {
-    let file = File::open(path).map_err(RunLogError::at("open", path))?;
-    scan_source(&file)
+    scan_source(&open_regular(path)?)
+}
+
+/// Opens a journal that is a regular file: a pipe in its place would be waited for forever.
+pub(super) fn open_regular(path: &Path) -> Result<File, RunLogError> {
+    let kind = std::fs::symlink_metadata(path).map_err(RunLogError::at("open", path))?.file_type();
+    if !kind.is_file() {
+        let detail = "it is no regular file".to_owned();
+        return Err(RunLogError::BadFile { path: path.display().to_string(), detail });
+    }
+    File::open(path).map_err(RunLogError::at("open", path))
 }
 
 /// The same for anything that has bytes at offsets.
@@ -97,6 +108,7 @@ pub fn scan_source<R: ReadAt>(source: R) -> Result<ScanReport, RunLogError> {
         decisions: 0,
         operational: 0,
         last_wall_clock: None,
+        run_id: None,
         ending: None,
         damage: Damage::None,
     };
@@ -131,6 +143,9 @@ impl ScanReport {
             JournalRecord::Operational(record) => {
                 self.operational += 1;
                 self.seen(wall_clock(record));
+                if let OperationalRecord::RunStarted { run_id, .. } = record {
+                    self.run_id.get_or_insert_with(|| run_id.clone());
+                }
                 if let OperationalRecord::RunEnded { state, reason, at } = record {
                     self.ending = Some(Ending { state: state.clone(), reason: reason.clone(), at: *at });
                 }

@@ -175,7 +175,7 @@ fn an_interrupted_recovery_is_finished_by_the_next() {
         assert_eq!(fs::read(folder.journal()).unwrap(), sealed);
         assert_eq!(fs::read(&kept).unwrap(), kept_bytes);
         let names: Vec<String> = contents(&folder).into_keys().collect();
-        assert_eq!(names.len(), 7, "{names:?}");
+        assert_eq!(names.len(), 8, "{names:?}");
         let state = if corrupt { RunState::Corrupt } else { RunState::Crashed };
         assert_eq!(Meta::read(&folder.meta()).unwrap().state, state);
     }

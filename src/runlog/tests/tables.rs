@@ -187,7 +187,15 @@ fn a_failed_table_leaves_the_old_one_and_no_litter() {
     names.sort();
     assert_eq!(
         names,
-        ["events.parquet", "fills.parquet", "journal.bin", "meta.json", "orders.parquet", "run.lock"]
+        [
+            "alerts.jsonl",
+            "events.parquet",
+            "fills.parquet",
+            "journal.bin",
+            "meta.json",
+            "orders.parquet",
+            "run.lock"
+        ]
     );
     let mut newer = b"PEAKJRN\n\x02\0\0\0".to_vec();
     newer.extend(crc32c::crc32c(&newer).to_le_bytes());
