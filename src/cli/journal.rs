@@ -13,7 +13,9 @@ use super::recover::run_folder;
 use super::{GlobalArgs, output};
 use crate::domain::RunId;
 use crate::messages::StepRow;
-use crate::runlog::{Damage, JournalReader, Meta, RunFolder, RunState, ScanReport, digest, for_each_step, scan};
+use crate::runlog::{
+    Damage, JournalReader, Meta, RunFolder, RunState, ScanReport, digest, for_each_step, scan,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {

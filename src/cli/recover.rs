@@ -10,8 +10,8 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::RunId;
 use crate::runlog::{
-    Damage, Meta, Outcome, RecoverOptions, RecoveryReport, RunFolder, RunState, cut_torn_tail, derive_files, recover,
-    recover_all, scan,
+    Damage, Meta, Outcome, RecoverOptions, RecoveryReport, RunFolder, RunState, cut_torn_tail, derive_files,
+    recover, recover_all, scan,
 };
 
 #[derive(Debug, Args)]
