@@ -107,10 +107,15 @@ fn check(
         prop_assert_eq!(account.fees(), Money(scaled(fees, fee_scale)));
         prop_assert_eq!(account.cash().get() + spent + scaled(fees, fee_scale), start.get());
         prop_assert_eq!(account.imbalance(), Ok(Money::ZERO));
-        let mut right = start + account.realized_pnl() - account.fees();
+        let mut right = Some(start + account.realized_pnl() - account.fees());
         for (symbol, flow) in symbols().into_iter().zip(&flows) {
             prop_assert_eq!(account.position(symbol), Quantity(scaled(flow.quantity, quantity_scale)));
-            right += account.unrealized_pnl(symbol, fill.price).unwrap();
+            // At the edge a valuation may not fit its 28 digits: then it is refused, not rounded.
+            right = match (right, account.unrealized_pnl(symbol, fill.price)) {
+                (Some(sum), Ok(unrealized)) => Some(sum + unrealized),
+                (_, Err(AccountError::Inexact(_))) | (None, _) => None,
+                (_, Err(other)) => return Err(TestCaseError::fail(other.to_string())),
+            };
             let (cost, zero) = (account.cost(symbol), account.position(symbol).is_zero());
             prop_assert!(!zero || cost.is_zero(), "a flat position has no cost");
             // A cost of the other sign would be an average price below nought.
@@ -118,7 +123,11 @@ fn check(
             let fits = if long { !cost.is_negative() } else { !cost.is_positive() };
             prop_assert!(fits, "cost {cost} of the wrong sign");
         }
-        prop_assert_eq!(account.equity(|_| Some(fill.price)), Ok(right));
+        match (account.equity(|_| Some(fill.price)), right) {
+            (Ok(equity), Some(right)) => prop_assert_eq!(equity, right),
+            (Ok(_), None) | (Err(AccountError::Inexact(_)), _) => {}
+            (Err(other), _) => return Err(TestCaseError::fail(other.to_string())),
+        }
     }
     let unit = 10_f64.powi(-((quantity_scale + price_scale) as i32));
     let realized: f64 = flows.iter().map(|flow| flow.realized * unit).sum();
