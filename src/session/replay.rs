@@ -63,59 +63,46 @@ pub struct Difference {
     pub replayed: Option<String>,
 }
 
-/// Actors record independently of each other, so a run that was cut short is whole per actor, not
-/// over all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Author {
-    MarketData,
-    Strategy,
-    Risk,
-    Execution,
-}
-
-fn author(stage: Stage) -> Author {
-    match stage {
-        Stage::Header | Stage::Input | Stage::Data => Author::MarketData,
-        Stage::Signal => Author::Strategy,
-        Stage::Intent | Stage::Verdict | Stage::Step => Author::Risk,
-        Stage::External | Stage::Match | Stage::Submit => Author::Execution,
-    }
-}
-
-/// Recorded and replayed decisions of each author that wait for their counterpart.
+/// Recorded and replayed decisions that wait for their counterpart. Actors record independently of
+/// each other, so a run that was cut short is whole per stage, not over all.
 #[derive(Default)]
 struct Comparison {
-    recorded: BTreeMap<Author, VecDeque<KeyedRecord>>,
-    replayed: BTreeMap<Author, VecDeque<KeyedRecord>>,
+    recorded: BTreeMap<Stage, VecDeque<KeyedRecord>>,
+    replayed: BTreeMap<Stage, VecDeque<KeyedRecord>>,
     compared: u64,
 }
 
 impl Comparison {
     fn record(&mut self, record: KeyedRecord) {
-        self.recorded.entry(author(record.key.stage)).or_default().push_back(record);
+        self.recorded.entry(record.key.stage).or_default().push_back(record);
     }
 
     fn replay(&mut self, mut records: Vec<KeyedRecord>) {
         records.sort_by_key(|record| record.key);
         for record in records {
-            self.replayed.entry(author(record.key.stage)).or_default().push_back(record);
+            self.replayed.entry(record.key.stage).or_default().push_back(record);
         }
     }
 
-    /// Compares what has a counterpart on both sides.
+    /// Compares what has a counterpart on both sides; of several differences the first one counts.
     fn settle(&mut self) -> Option<Difference> {
-        for (author, recorded) in &mut self.recorded {
-            let Some(replayed) = self.replayed.get_mut(author) else { continue };
+        let mut first: Option<(DecisionKey, Difference)> = None;
+        for (stage, recorded) in &mut self.recorded {
+            let Some(replayed) = self.replayed.get_mut(stage) else { continue };
             while let (Some(old), Some(new)) = (recorded.front(), replayed.front()) {
                 if old != new {
-                    return Some(difference(Some(old), Some(new)));
+                    let key = old.key.min(new.key);
+                    if first.as_ref().is_none_or(|(earliest, _)| key < *earliest) {
+                        first = Some((key, difference(Some(old), Some(new))));
+                    }
+                    break;
                 }
                 recorded.pop_front();
                 replayed.pop_front();
                 self.compared += 1;
             }
         }
-        None
+        first.map(|(_, difference)| difference)
     }
 
     /// What is left at the end: recorded but not decided again is always a difference; decided but
